@@ -1,0 +1,6 @@
+//! Landfall tells a sender where its mail makes landfall.
+
+pub mod clock;
+pub mod model;
+pub mod net;
+pub mod store;

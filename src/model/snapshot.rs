@@ -1,0 +1,69 @@
+//! The state of everything at one moment. The single writer publishes it; metrics and pages read it and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::{HandoffResult, Lane, MailboxFault, MailboxName, Pending, ProviderName, RouteName, Settled, Token};
+
+/// The state of everything at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Seeds that have not ended, by token.
+    pub pending: BTreeMap<Token, Arc<Pending>>,
+    /// Every configured lane.
+    pub lanes: BTreeMap<Lane, Arc<LaneState>>,
+    /// Every configured mailbox.
+    pub mailboxes: BTreeMap<MailboxName, MailboxState>,
+    /// Every configured route.
+    pub routes: BTreeMap<RouteName, RouteState>,
+    /// Whether the last write to the store succeeded; `None` before the first.
+    pub store_writable: Option<bool>,
+    /// How the last reading of the configuration went.
+    pub reload: ReloadState,
+}
+
+/// What is known of a lane.
+#[derive(Clone, Debug)]
+pub struct LaneState {
+    /// The profile of its mailbox.
+    pub provider: ProviderName,
+    /// The last seed that ended.
+    pub last: Option<Arc<Settled>>,
+}
+
+/// What is known of a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxState {
+    /// Whether it can be read; `None` before the first try has ended.
+    pub up: Option<bool>,
+    /// Why not, with words.
+    pub fault: Option<(MailboxFault, String)>,
+    /// The last time its inbox was read to the end.
+    pub last_read_at: Option<Timestamp>,
+}
+
+/// What is known of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteState {
+    /// What the last handoff came to; `None` before the first.
+    pub last: Option<HandoffResult>,
+}
+
+impl RouteState {
+    /// Whether the route can be reached: a refusal is an answer too.
+    #[must_use]
+    pub fn up(&self) -> Option<bool> {
+        self.last.map(|result| !matches!(result, HandoffResult::Unreachable))
+    }
+}
+
+/// How the last reading of the configuration went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadState {
+    /// Whether it was taken; `None` before the first.
+    pub successful: Option<bool>,
+    /// When one was last taken.
+    pub succeeded_at: Option<Timestamp>,
+}

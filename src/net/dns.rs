@@ -1,0 +1,132 @@
+//! Asking DNS, over the configured servers or the system's.
+//!
+//! Two failures must never be confused: the name does not exist (an answer), and nobody answered (no answer at all). The first is
+//! [`DnsError::NotFound`], the second [`DnsError::Failed`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use thiserror::Error;
+
+/// Asks DNS. Cheap to clone; clones share one cache.
+#[derive(Clone, Debug)]
+pub struct Resolver(TokioResolver);
+
+/// Why there is no answer to use.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DnsError {
+    /// The name, or this record type of it, does not exist: a definite answer.
+    #[error("{0} does not exist in DNS")]
+    NotFound(String),
+    /// Nobody answered, or the answer was a server's error: nothing is known.
+    #[error("DNS did not answer for {0}: {1}")]
+    Failed(String, String),
+}
+
+/// A host that takes mail for a domain, with its preference (RFC 5321 §5.1: the lowest is tried first).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exchange {
+    /// The lower, the sooner.
+    pub preference: u16,
+    /// The host's name, without the final dot; empty for a null MX (RFC 7505).
+    pub host: String,
+}
+
+impl Resolver {
+    /// A resolver that asks `servers`, or the system's where there are none, and waits `timeout` for each answer.
+    ///
+    /// # Errors
+    /// When the system's configuration cannot be read.
+    pub fn new(servers: &[SocketAddr], timeout: Duration) -> Result<Self, DnsError> {
+        let failed =
+            |error: NetError| DnsError::Failed("the system's resolver configuration".into(), error.to_string());
+        let mut builder = if servers.is_empty() {
+            TokioResolver::builder_tokio().map_err(failed)?
+        } else {
+            let servers = servers.iter().map(name_server).collect();
+            TokioResolver::builder_with_config(
+                ResolverConfig::from_parts(None, Vec::new(), servers),
+                TokioRuntimeProvider::default(),
+            )
+        };
+        let opts: &mut ResolverOpts = builder.options_mut();
+        opts.timeout = timeout;
+        opts.attempts = 2;
+        opts.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+        if !servers.is_empty() {
+            opts.use_hosts_file = ResolveHosts::Never;
+        }
+        builder.build().map(Self).map_err(failed)
+    }
+
+    /// The addresses of `host`, which may be an address itself.
+    ///
+    /// # Errors
+    /// When there are none, or nobody answered.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, DnsError> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
+        let lookup = self.0.lookup_ip(absolute(host)).await.map_err(|error| explain(host, &error))?;
+        let addresses: Vec<_> = lookup.iter().collect();
+        if addresses.is_empty() { Err(DnsError::NotFound(host.into())) } else { Ok(addresses) }
+    }
+
+    /// The hosts that take mail for `domain`, best first: its MX records, or itself where it has none (RFC 5321 §5.1).
+    ///
+    /// # Errors
+    /// When nobody answered. A domain without MX records is no error.
+    pub async fn exchanges(&self, domain: &str) -> Result<Vec<Exchange>, DnsError> {
+        let lookup = match self.0.lookup(absolute(domain), RecordType::MX).await {
+            Ok(lookup) => lookup,
+            Err(error) => match explain(domain, &error) {
+                DnsError::NotFound(_) => return Ok(vec![Exchange { preference: 0, host: domain.into() }]),
+                failed @ DnsError::Failed(..) => return Err(failed),
+            },
+        };
+        let mut exchanges: Vec<_> = lookup
+            .answers()
+            .iter()
+            .filter_map(|record| match &record.data {
+                RData::MX(mx) => {
+                    let host = mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase();
+                    Some(Exchange { preference: mx.preference, host })
+                }
+                _ => None,
+            })
+            .collect();
+        exchanges.sort();
+        Ok(exchanges)
+    }
+}
+
+/// With its final dot, so that no search domain is tried.
+fn absolute(host: &str) -> String {
+    if host.ends_with('.') { host.into() } else { format!("{host}.") }
+}
+
+fn name_server(server: &SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
+        .into_iter()
+        .map(|mut connection| {
+            connection.port = server.port();
+            connection
+        })
+        .collect();
+    NameServerConfig::new(server.ip(), true, connections)
+}
+
+fn explain(name: &str, error: &NetError) -> DnsError {
+    if error.is_no_records_found() || error.is_nx_domain() {
+        DnsError::NotFound(name.into())
+    } else {
+        DnsError::Failed(name.into(), error.to_string())
+    }
+}

@@ -1,0 +1,5 @@
+//! SQLite.
+
+/// placeholder until the store lands
+#[derive(Debug)]
+pub struct SqliteStore;
