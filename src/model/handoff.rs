@@ -104,6 +104,8 @@ pub enum Unreachable {
     Protocol,
     /// The server did not answer in time.
     Timeout,
+    /// Landfall could not make the message: a template or a signing key that cannot be used.
+    Local,
 }
 
 impl Unreachable {
@@ -117,6 +119,7 @@ impl Unreachable {
             Self::Auth => "auth",
             Self::Protocol => "protocol",
             Self::Timeout => "timeout",
+            Self::Local => "local",
         }
     }
 }

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::model::{HandoffResult, Lane, MailboxFault, MailboxName, Pending, ProviderName, RouteName, Settled, Token};
+
+/// The current snapshot: stored by the single writer, loaded by everyone else.
+pub type SharedSnapshot = Arc<ArcSwap<Snapshot>>;
 
 /// The state of everything at one moment.
 #[derive(Clone, Debug, Default)]
@@ -66,4 +70,11 @@ pub struct ReloadState {
     pub successful: Option<bool>,
     /// When one was last taken.
     pub succeeded_at: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// The seeds under way to `mailbox`.
+    pub fn pending_in<'a>(&'a self, mailbox: &'a MailboxName) -> impl Iterator<Item = &'a Arc<Pending>> {
+        self.pending.values().filter(move |pending| pending.seed.lane.mailbox == *mailbox)
+    }
 }

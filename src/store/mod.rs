@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::model::{
-    Attempt, Cursor, Lane, MailboxName, Outcome, Pending, Seed, SeedId, Settled, Sighting, Stage, Token,
+    Attempt, Cursor, Kept, Lane, MailboxName, Outcome, Pending, Seed, SeedId, Settled, Sighting, Stage, Token,
 };
 
 pub use sqlite::SqliteStore;
@@ -106,23 +106,6 @@ pub struct Found {
     pub outcome: Option<Outcome>,
     /// Digests of the copies seen so far.
     pub digests: Vec<[u8; 32]>,
-}
-
-/// A copy that lies in a mailbox and has been kept there long enough.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Whose.
-    pub id: SeedId,
-    /// Its token, to be sure of it before it is deleted.
-    pub token: Token,
-    /// Which copy.
-    pub digest: [u8; 32],
-    /// The folder's name for people.
-    pub folder: String,
-    /// The folder's UIDVALIDITY.
-    pub uid_validity: u32,
-    /// Its UID.
-    pub uid: u32,
 }
 
 /// Why the store could not do it.
