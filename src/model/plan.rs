@@ -220,6 +220,22 @@ pub struct Provider {
     pub gmail_tabs: bool,
 }
 
+impl Provider {
+    /// A receiver of which nothing is known.
+    #[must_use]
+    pub fn unknown(name: ProviderName) -> Self {
+        Self {
+            name,
+            folders: FolderNames::default(),
+            // RFC 2177 §3: a client should not stay in IDLE for more than 29 minutes.
+            idle_limit: Duration::from_mins(29),
+            authserv_ids: Vec::new(),
+            omits_authserv_id: false,
+            gmail_tabs: false,
+        }
+    }
+}
+
 /// What is sent where, how often, and what should come of it.
 #[derive(Clone, Debug)]
 pub struct Probe {

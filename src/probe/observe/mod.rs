@@ -1,0 +1,13 @@
+//! Reading a test mailbox: one task a mailbox, one IMAP session, no command that changes anything but our own seeds.
+//!
+//! [`watch`] keeps a session open and tries again with growing pauses when it breaks; [`session`] looks at folders and remembers
+//! how far it read; [`cadence`] says what to look at when; [`find`] tells seeds from the mail of others.
+
+mod cadence;
+mod find;
+mod session;
+mod watch;
+
+pub(super) use find::Marks;
+pub(super) use session::Context;
+pub(super) use watch::Watch;
