@@ -1,6 +1,8 @@
 //! Landfall tells a sender where its mail makes landfall.
 
 pub mod clock;
+pub mod metrics;
 pub mod model;
 pub mod net;
 pub mod store;
+pub mod web;

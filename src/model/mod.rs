@@ -36,5 +36,5 @@ pub use secret::{Secret, SecretError, SecretSource};
 pub use seed::{Lane, Pending, Seed, SeedId, Stage};
 pub use settled::Settled;
 pub use sighting::{FolderKind, Sighting};
-pub use snapshot::{LaneState, MailboxState, ReloadState, RouteState, Snapshot};
+pub use snapshot::{LaneState, MailboxState, ReloadState, RouteState, SharedSnapshot, Snapshot};
 pub use token::Token;

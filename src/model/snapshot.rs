@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::model::{HandoffResult, Lane, MailboxFault, MailboxName, Pending, ProviderName, RouteName, Settled, Token};
+
+/// The place where the single writer publishes each new [`Snapshot`], and everybody else finds the current one.
+pub type SharedSnapshot = Arc<ArcSwap<Snapshot>>;
 
 /// The state of everything at one moment.
 #[derive(Clone, Debug, Default)]
