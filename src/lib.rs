@@ -1,6 +1,10 @@
 //! Landfall tells a sender where its mail makes landfall.
 
 pub mod clock;
+pub mod metrics;
 pub mod model;
 pub mod net;
+pub mod record;
+pub mod schedule;
 pub mod store;
+pub mod web;

@@ -14,6 +14,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -86,7 +87,7 @@ impl<S: Store> Record<S> {
     ) -> Result<(Self, tokio::task::JoinHandle<()>), StoreError> {
         let store = Arc::new(store);
         let state = state::State::restore(store.as_ref(), plan, clock.now()).await?;
-        let snapshot = SharedSnapshot::from_pointee(state.snapshot().clone());
+        let snapshot = Arc::new(ArcSwap::from_pointee(state.snapshot().clone()));
         let (orders, inbox) = mpsc::channel(QUEUE);
         let (published, revision) = watch::channel(0);
         let writer = writer::Writer {
@@ -194,7 +195,8 @@ impl<S: Store> Record<S> {
         detail: &str,
         down: bool,
     ) -> Result<(), RecordError> {
-        self.say(|reply| Said::MailboxFailed { mailbox: mailbox.clone(), fault, detail: detail.into(), down, reply }).await
+        self.say(|reply| Said::MailboxFailed { mailbox: mailbox.clone(), fault, detail: detail.into(), down, reply })
+            .await
     }
 
     /// Forgets what is older than the limits. `true` where there may be more to forget.

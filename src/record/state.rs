@@ -138,9 +138,7 @@ impl State {
     /// Takes one order.
     pub(super) async fn step<S: Store>(&mut self, said: Said, store: &S, now: Timestamp) -> Step {
         match said {
-            Said::Plan { seed, reply } => {
-                Step::new(Answer::Planned(seed.clone(), reply)).change(Change::Plan(seed))
-            }
+            Said::Plan { seed, reply } => Step::new(Answer::Planned(seed.clone(), reply)).change(Change::Plan(seed)),
             Said::Resend { token, reply } => self.resend(token, reply),
             Said::Attempted { attempted, reply } => self.attempted(*attempted, reply),
             Said::Seen { token, sighting, reply } => self.seen(token, sighting, store, reply).await,
@@ -180,7 +178,11 @@ impl State {
     }
 
     fn resend(&mut self, token: Token, reply: Reply<bool>) -> Step {
-        let Some(pending) = self.0.pending.get_mut(&token).filter(|pending| pending.sighting.is_none() && matches!(pending.stage, Stage::Deferred { .. }))
+        let Some(pending) = self
+            .0
+            .pending
+            .get_mut(&token)
+            .filter(|pending| pending.sighting.is_none() && matches!(pending.stage, Stage::Deferred { .. }))
         else {
             return Step::new(Answer::Bool(false, reply));
         };

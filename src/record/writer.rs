@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StoreOperation};
 use crate::model::{
     Attempted, Cursor, MailboxFault, MailboxName, Seed, SeedId, Seen, Settled, SharedSnapshot, Sighting, Token,
 };
@@ -97,7 +97,7 @@ impl<S: Store> Writer<S> {
                 if was != Some(false) {
                     error!(%error, "could not write to the store: no seed is sent until it takes writes again");
                 }
-                self.metrics.store_failed();
+                self.metrics.store_failed(StoreOperation::Write);
                 Err(RecordError::Store(error.to_string()))
             }
         }
