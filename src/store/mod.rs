@@ -3,8 +3,11 @@
 //! The store is written by one task only, `record`. It hands over [`Change`]s in batches; a batch is one transaction, durable
 //! when [`Store::apply`] returns. Reading is for start-up, for tokens that are no longer pending, and for reports.
 
+#[cfg(test)]
+mod contract;
 mod sqlite;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -32,9 +35,10 @@ pub enum Change {
         /// Where it is now.
         stage: Stage,
     },
-    /// A seed is being tried again: back to [`Stage::Sending`].
+    /// A seed is being tried again: back to [`Stage::Sending`]. Takes effect only on a seed that is [`Stage::Deferred`], so that of two
+    /// processes only one sends it.
     Resend(SeedId),
-    /// A copy was seen. Takes no effect where a copy of this seed with the same [`Sighting::digest`] is known.
+    /// A copy was seen. Takes no effect where a copy of this seed with the same [`Sighting::digest`] is known, or the seed is not.
     Copy {
         /// Whose.
         id: SeedId,
@@ -54,7 +58,9 @@ pub enum Change {
         /// Which copy.
         digest: [u8; 32],
     },
-    /// Forgets messages of copies seen before `messages`, and settled seeds planned before `results` with all their copies.
+    /// Forgets messages of copies seen before `messages` (their headers stay), and settled seeds planned before `results` with all
+    /// their copies. Forgets only so many of each that writing is not held up: where it says that it took effect there may be more, and
+    /// it is to be applied again, in a batch of its own.
     Prune {
         /// Limit for stored messages.
         messages: Timestamp,
@@ -120,6 +126,12 @@ pub enum StoreError {
         found: i64,
         /// The latest this program knows.
         known: i64,
+    },
+    /// The file is to lie in a directory that does not exist.
+    #[error("the database's directory {directory} does not exist: create it, or name another file")]
+    NoDirectory {
+        /// The directory.
+        directory: PathBuf,
     },
     /// A cell holds what was never written there.
     #[error("the database is inconsistent: table {table}, column {column}, row {row}: {reason}")]

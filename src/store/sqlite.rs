@@ -1,5 +1,0 @@
-//! SQLite.
-
-/// placeholder until the store lands
-#[derive(Debug)]
-pub struct SqliteStore;
