@@ -119,7 +119,10 @@ impl<L: Ledger> Engine<L> {
             due.insert((slot.next(probe.every, self.clock.now()), lane.clone()), probe);
             let (engine, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
-                if let Err(error) = engine.send(&lane, slot, &stop).await {
+                let queued = engine.gates.get(&lane.route).map(|gate| gate.queue.try_acquire());
+                if queued.is_none_or(|queued| queued.is_err()) {
+                    warn!(route = %lane.route, mailbox = %lane.mailbox, "a route cannot keep up: a slot is left out");
+                } else if let Err(error) = engine.send(&lane, slot, &stop).await {
                     warn!(probe = %lane.probe, route = %lane.route, mailbox = %lane.mailbox, %error, "a seed was not sent");
                 }
             });
@@ -127,17 +130,12 @@ impl<L: Ledger> Engine<L> {
         stop.cancelled().await;
     }
 
-    /// Sends one seed of `lane`, with its retries, and gives its token; `None` where this slot has its seed already or the route's queue is
-    /// full. Returns when the handoff is over (or `stop`); the copy is the watch's business.
+    /// Sends one seed of `lane`, with its retries, and gives its token; `None` where this slot has its seed already. Returns when the handoff is over (or `stop`); the copy is the watch's business.
     ///
     /// # Errors
     /// When the seed could not be stored first, and so was not sent.
     pub async fn send(&self, lane: &Lane, slot: Slot, stop: &CancellationToken) -> Result<Option<Token>, NotSent> {
         let gate = self.gates.get(&lane.route).ok_or(NotSent::NoLane)?;
-        let Ok(_queued) = gate.queue.try_acquire() else {
-            warn!(route = %lane.route, "a route cannot keep up: a seed's slot is left out");
-            return Ok(None);
-        };
         let permit = tokio::select! {
             () = stop.cancelled() => return Ok(None),
             permit = gate.smtp.acquire() => permit,

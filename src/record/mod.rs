@@ -84,7 +84,7 @@ impl<S: Store> Record<S> {
         plan: &Plan,
         clock: Clock,
         metrics: Metrics,
-    ) -> Result<(Self, tokio::task::JoinHandle<()>), StoreError> {
+    ) -> Result<Self, StoreError> {
         let store = Arc::new(store);
         let state = state::State::restore(store.as_ref(), plan, clock.now()).await?;
         let snapshot = Arc::new(ArcSwap::from_pointee(state.snapshot().clone()));
@@ -98,8 +98,8 @@ impl<S: Store> Record<S> {
             published,
             clock: clock.clone(),
         };
-        let task = tokio::spawn(writer.run(inbox));
-        Ok((Self { orders, snapshot, revision, store, clock }, task))
+        tokio::spawn(writer.run(inbox));
+        Ok(Self { orders, snapshot, revision, store, clock })
     }
 
     /// The state of everything now.
@@ -242,8 +242,10 @@ impl<S: Store> Record<S> {
         self.store.kept(mailbox, before, 50).await
     }
 
-    /// Closes the store. Nothing can be recorded afterwards: call it when everybody else has stopped.
-    pub async fn close(&self) {
+    /// Ends the writer after what was said so far, and closes the store. Whoever says something later hears that it has stopped.
+    pub async fn stop(&self) {
+        // An error means that the writer has ended already.
+        drop(self.say(|reply| Said::Stop { reply }).await);
         self.store.close().await;
     }
 

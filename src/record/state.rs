@@ -162,6 +162,7 @@ impl State {
                 });
                 Step::new(Answer::Done(reply)).event(Event::MailboxFault(mailbox, fault))
             }
+            Said::Stop { reply } => Step::new(Answer::Done(reply)),
             Said::Prune { messages, results, reply } => {
                 Step::new(Answer::Effect(reply)).change(Change::Prune { messages, results })
             }

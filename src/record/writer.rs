@@ -39,6 +39,8 @@ pub(super) enum Said {
     MailboxFailed { mailbox: MailboxName, fault: MailboxFault, detail: String, down: bool, reply: Reply<()> },
     Prune { messages: Timestamp, results: Timestamp, reply: Reply<bool> },
     Reloaded { successful: bool, reply: Reply<()> },
+    /// The last order.
+    Stop { reply: Reply<()> },
 }
 
 /// The single writer.
@@ -52,11 +54,15 @@ pub(super) struct Writer<S> {
 }
 
 impl<S: Store> Writer<S> {
-    /// Writes until nobody is left to say anything.
+    /// Writes until it is told to stop, or nobody is left to say anything.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
         let mut orders = Vec::new();
         while inbox.recv_many(&mut orders, BATCH).await > 0 {
+            let last = orders.iter().any(|order| matches!(order.said, Said::Stop { .. }));
             self.take(std::mem::take(&mut orders)).await;
+            if last {
+                return;
+            }
         }
     }
 

@@ -1,0 +1,41 @@
+//! The log: one line an event on standard error, for people or for machines.
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+/// How to log.
+#[derive(Clone, Debug, Args)]
+pub(super) struct LogArgs {
+    /// The least severity that is logged: error, warn, info, debug or trace, or a filter such as `info,landfall::probe=debug`.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", env = "LANDFALL_LOG_LEVEL")]
+    level: String,
+    /// The form of a line.
+    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl LogArgs {
+    /// Starts logging.
+    ///
+    /// # Errors
+    /// When the level cannot be read.
+    pub(super) fn start(&self) -> Result<(), String> {
+        let filter = EnvFilter::try_new(&self.level).map_err(|error| format!("--log.level: {error}"))?;
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(BoxMakeWriter::new(std::io::stderr))
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+        match self.format {
+            LogFormat::Text => builder.try_init(),
+            LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        }
+        .map_err(|error| error.to_string())
+    }
+}
