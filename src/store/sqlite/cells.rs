@@ -97,14 +97,18 @@ impl<'r> Cells<'r> {
     pub(super) fn digest(&self, column: &'static str) -> Result<[u8; 32], StoreError> {
         self.parse(column, |text| {
             let (high, low) = text.split_at_checked(32)?;
-            let high = crate::model::Token::parse(high).and_then(|_| u128::from_str_radix(high, 16).ok())?;
-            let low = crate::model::Token::parse(low).and_then(|_| u128::from_str_radix(low, 16).ok())?;
+            let bytes = half(high)?.into_iter().chain(half(low)?);
             let mut digest = [0; 32];
-            let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
             for (to, from) in digest.iter_mut().zip(bytes) {
                 *to = from;
             }
             Some(digest)
         })
     }
+}
+
+/// 16 bytes in hexadecimal.
+fn half(text: &str) -> Option<[u8; 16]> {
+    let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }

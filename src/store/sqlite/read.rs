@@ -8,8 +8,8 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::model::{
-    Attempt, Cursor, Expectation, FolderKind, Handoff, HandoffResult, Lane, MailboxName, Outcome, Pending, Phase, Reply,
-    Seed, SeedId, Settled, Sighting, Stage, Timings, Token,
+    Attempt, Cursor, Expectation, FolderKind, Handoff, HandoffResult, Lane, MailboxName, Outcome, Pending, Phase,
+    Reply, Seed, SeedId, Settled, Sighting, Stage, Timings, Token,
 };
 use crate::store::sqlite::cells::Cells;
 use crate::store::sqlite::encode;
@@ -84,8 +84,10 @@ pub(super) async fn last_settled(conn: &mut SqliteConnection) -> Result<Vec<Sett
     .fetch_all(conn)
     .await?;
     let mut attempts = by_seed(&attempts, "attempts", attempt)?;
-    let results: BTreeMap<String, &SqliteRow> =
-        results.iter().map(|row| Ok((Cells::of(row, "results", "seed")?.key().to_owned(), row))).collect::<Result<_, StoreError>>()?;
+    let results: BTreeMap<String, &SqliteRow> = results
+        .iter()
+        .map(|row| Ok((Cells::of(row, "results", "seed")?.key().to_owned(), row)))
+        .collect::<Result<_, StoreError>>()?;
     seeds
         .iter()
         .map(|row| {
@@ -120,10 +122,7 @@ pub(super) async fn find(conn: &mut SqliteConnection, token: Token) -> Result<Op
     Ok(Some(Found {
         id: cells.parse("id", SeedId::parse)?,
         lane: lane(&cells)?,
-        outcome: match cells.get("outcome")? {
-            Some("") | None => None,
-            Some(_) => Some(cells.parse("outcome", Outcome::parse)?),
-        },
+        outcome: cells.get::<Option<&str>>("outcome")?.map(|_| cells.parse("outcome", Outcome::parse)).transpose()?,
         digests: digests
             .iter()
             .map(|row| Cells::of(row, "copies", "seed")?.digest("digest"))
