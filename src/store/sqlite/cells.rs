@@ -38,12 +38,20 @@ impl<'r> Cells<'r> {
         StoreError::Inconsistent { table: self.table, column, row: self.key.clone(), reason: reason.to_string() }
     }
 
-    /// A cell as it is: `i64`, `u32`, `bool`, `&str`, `String`, `&[u8]`, or an `Option` of those.
-    pub(super) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &'static str) -> Result<T, StoreError> {
+    /// A cell that may be NULL: `i64`, `bool`, `&str`, `String`, `&[u8]`.
+    pub(super) fn maybe<T: Decode<'r, Sqlite> + Type<Sqlite>>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
         self.row.try_get(column).map_err(|error| match error {
             sqlx::Error::ColumnDecode { source, .. } => self.wrong(column, source),
             other => StoreError::Database(other),
         })
+    }
+
+    /// A cell that is not NULL. Where it is, sqlx itself would give a zero for a number.
+    pub(super) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &'static str) -> Result<T, StoreError> {
+        self.maybe(column)?.ok_or_else(|| self.wrong(column, "it is empty"))
     }
 
     /// A cell that `read` understands.
@@ -66,25 +74,25 @@ impl<'r> Cells<'r> {
 
     /// A time that may be absent.
     pub(super) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
-        let millis: Option<i64> = self.get(column)?;
+        let millis: Option<i64> = self.maybe(column)?;
         millis.map(Timestamp::from_millisecond).transpose().map_err(|error| self.wrong(column, error))
     }
 
     /// A time.
     pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
-        self.maybe_time(column)?.ok_or_else(|| self.wrong(column, "no time"))
+        self.maybe_time(column)?.ok_or_else(|| self.wrong(column, "it is empty"))
     }
 
     /// A duration that may be absent.
     pub(super) fn maybe_span(&self, column: &'static str) -> Result<Option<Duration>, StoreError> {
-        let millis: Option<i64> = self.get(column)?;
+        let millis: Option<i64> = self.maybe(column)?;
         let millis = millis.map(u64::try_from).transpose().map_err(|error| self.wrong(column, error))?;
         Ok(millis.map(Duration::from_millis))
     }
 
     /// A duration.
     pub(super) fn span(&self, column: &'static str) -> Result<Duration, StoreError> {
-        self.maybe_span(column)?.ok_or_else(|| self.wrong(column, "no duration"))
+        self.maybe_span(column)?.ok_or_else(|| self.wrong(column, "it is empty"))
     }
 
     /// A number that fits its type; sqlx itself would cut it to size.
@@ -97,14 +105,18 @@ impl<'r> Cells<'r> {
     pub(super) fn digest(&self, column: &'static str) -> Result<[u8; 32], StoreError> {
         self.parse(column, |text| {
             let (high, low) = text.split_at_checked(32)?;
-            let high = crate::model::Token::parse(high).and_then(|_| u128::from_str_radix(high, 16).ok())?;
-            let low = crate::model::Token::parse(low).and_then(|_| u128::from_str_radix(low, 16).ok())?;
+            let bytes = half(high)?.into_iter().chain(half(low)?);
             let mut digest = [0; 32];
-            let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
             for (to, from) in digest.iter_mut().zip(bytes) {
                 *to = from;
             }
             Some(digest)
         })
     }
+}
+
+/// 16 bytes in hexadecimal.
+fn half(text: &str) -> Option<[u8; 16]> {
+    let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }

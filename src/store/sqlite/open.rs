@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqlSafeStr as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, SqliteConnection};
 
 use crate::store::{SqliteStore, StoreError};
 
@@ -51,14 +51,10 @@ pub(super) async fn memory() -> Result<SqliteStore, StoreError> {
     Ok(SqliteStore { writer: only.clone(), reader: only, in_memory: true })
 }
 
-/// Connections that live as long as the store does.
+/// Connections that live as long as the store does. Without a minimum: with one the pool would replace a connection that failed at
+/// once, while its fault lasts.
 fn pool(size: u32) -> PoolOptions<Sqlite> {
-    PoolOptions::new()
-        .min_connections(1)
-        .max_connections(size)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
+    PoolOptions::new().max_connections(size).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
 }
 
 /// Brings the schema up to date. A file that is up to date is not written to, so that a read-only one can be opened.

@@ -8,8 +8,8 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::model::{
-    Attempt, Cursor, Expectation, FolderKind, Handoff, HandoffResult, Lane, MailboxName, Outcome, Pending, Phase, Reply,
-    Seed, SeedId, Settled, Sighting, Stage, Timings, Token,
+    Attempt, Cursor, Expectation, FolderKind, Handoff, HandoffResult, Lane, MailboxName, Outcome, Pending, Phase,
+    Reply, Seed, SeedId, Settled, Sighting, Stage, Timings, Token,
 };
 use crate::store::sqlite::cells::Cells;
 use crate::store::sqlite::encode;
@@ -84,8 +84,10 @@ pub(super) async fn last_settled(conn: &mut SqliteConnection) -> Result<Vec<Sett
     .fetch_all(conn)
     .await?;
     let mut attempts = by_seed(&attempts, "attempts", attempt)?;
-    let results: BTreeMap<String, &SqliteRow> =
-        results.iter().map(|row| Ok((Cells::of(row, "results", "seed")?.key().to_owned(), row))).collect::<Result<_, StoreError>>()?;
+    let results: BTreeMap<String, &SqliteRow> = results
+        .iter()
+        .map(|row| Ok((Cells::of(row, "results", "seed")?.key().to_owned(), row)))
+        .collect::<Result<_, StoreError>>()?;
     seeds
         .iter()
         .map(|row| {
@@ -120,10 +122,7 @@ pub(super) async fn find(conn: &mut SqliteConnection, token: Token) -> Result<Op
     Ok(Some(Found {
         id: cells.parse("id", SeedId::parse)?,
         lane: lane(&cells)?,
-        outcome: match cells.get("outcome")? {
-            Some("") | None => None,
-            Some(_) => Some(cells.parse("outcome", Outcome::parse)?),
-        },
+        outcome: cells.maybe::<&str>("outcome")?.map(|_| cells.parse("outcome", Outcome::parse)).transpose()?,
         digests: digests
             .iter()
             .map(|row| Cells::of(row, "copies", "seed")?.digest("digest"))
@@ -255,26 +254,26 @@ fn handoff(attempts: &Cells<'_>) -> Result<Handoff, StoreError> {
     let result =
         attempts.parse("result", |text| HandoffResult::ALL.into_iter().find(|result| result.as_str() == text))?;
     Ok(match result {
-        HandoffResult::Accepted => Handoff::Accepted { reply: reply(attempts)?, queue_id: attempts.get("queue_id")? },
+        HandoffResult::Accepted => Handoff::Accepted { reply: reply(attempts)?, queue_id: attempts.maybe("queue_id")? },
         HandoffResult::Refused => Handoff::Refused { command: attempts.word("command")?, reply: reply(attempts)? },
         HandoffResult::Deferred => Handoff::Deferred { command: attempts.word("command")?, reply: reply(attempts)? },
         HandoffResult::Unreachable => Handoff::Unreachable {
             cause: attempts.word("cause")?,
             phase: attempts.word("phase")?,
             detail: attempts.get("detail")?,
-            reply: attempts.get::<Option<i64>>("code")?.map(|_| reply(attempts)).transpose()?,
+            reply: attempts.maybe::<i64>("code")?.map(|_| reply(attempts)).transpose()?,
         },
         HandoffResult::Ambiguous => Handoff::Ambiguous { detail: attempts.get("detail")? },
     })
 }
 
 fn reply(attempts: &Cells<'_>) -> Result<Reply, StoreError> {
-    Ok(Reply { code: attempts.number("code")?, enhanced: attempts.get("enhanced")?, text: attempts.get("text")? })
+    Ok(Reply { code: attempts.number("code")?, enhanced: attempts.maybe("enhanced")?, text: attempts.get("text")? })
 }
 
 fn sighting(copies: &Cells<'_>) -> Result<Sighting, StoreError> {
     let headers: &[u8] = copies.get("headers")?;
-    let body: Option<&[u8]> = copies.get("body")?;
+    let body: Option<&[u8]> = copies.maybe("body")?;
     Ok(Sighting {
         mailbox: copies.get::<&str>("mailbox")?.into(),
         folder: copies.get("folder")?,
@@ -294,7 +293,7 @@ fn settled(seeds: &Cells<'_>, results: &Cells<'_>, attempt: Option<Attempt>) -> 
         outcome: seeds.parse("outcome", Outcome::parse)?,
         settled_at: seeds.time("settled_at")?,
         attempt,
-        folder: results.get("folder")?,
+        folder: results.maybe("folder")?,
         delivery: results.maybe_span("delivery_ms")?,
         late: results.get("late")?,
         reading: results.json("reading")?,
