@@ -215,8 +215,8 @@ mod tests {
 
     #[test]
     fn the_unit_is_the_end_of_the_name() {
-        assert_eq!(PROCESS_CPU.parts(), ("process_cpu", Some(&Unit::Seconds)));
+        assert_eq!((PROCESS_CPU.parts().0, PROCESS_CPU.unit()), ("process_cpu", Some("seconds")));
         assert_eq!(PROCESS_RESIDENT.unit(), Some("bytes"));
-        assert_eq!(SEEDS_SETTLED.parts(), ("landfall_seeds_settled", None));
+        assert_eq!((SEEDS_SETTLED.parts().0, SEEDS_SETTLED.unit()), ("landfall_seeds_settled", None));
     }
 }
