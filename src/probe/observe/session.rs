@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use crate::clock::{Clock, elapsed};
-use crate::model::{Cursor, FolderKind, Kept, Mailbox, Pending, Seen, Settled, Sighting, Token};
+use crate::model::{Cursor, FolderKind, Kept, Mailbox, MailboxFault, Pending, Seen, Settled, Sighting, Token};
 use crate::net::dial::Dialer;
-use crate::net::imap::{Deleted, Fault, Header, IdleEnd, Imap, Limits, Opened, WatchedFolder, classify};
+use crate::net::imap::discover::{WatchedFolder, classify};
+use crate::net::imap::{Deleted, Fault, Header, IdleEnd, Imap, Limits, Opened};
 use crate::probe::engine::Conclude;
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::probe::observe::find::{Marks, Suspect, body_tokens};
@@ -23,6 +24,8 @@ use crate::probe::settle::Evidence;
 
 /// Messages whose headers are fetched at once.
 const WINDOW: u32 = 200;
+/// The same, as a length.
+const WINDOW_LEN: usize = 200;
 /// The most bytes taken of one message; DESIGN: a seed is small, and what is cut is said to be.
 const MESSAGE_LIMIT: usize = 1 << 20;
 /// How far the receiver's arrival times are trusted when looking for the oldest message that can be a seed.
@@ -141,7 +144,10 @@ impl<L: Ledger> Session<L> {
                 Ok(true)
             }
             IdleEnd::Woken | IdleEnd::TimedOut => Ok(true),
-            IdleEnd::Refused => Ok(false),
+            IdleEnd::Refused(refusal) => {
+                info!(mailbox = %self.context.mailbox.name, %refusal, "the server refuses IDLE: polling only");
+                Ok(false)
+            },
         }
     }
 
@@ -192,83 +198,89 @@ impl<L: Ledger> Session<L> {
         self.folders.iter().filter(|folder| folder.folder.selectable && wanted(folder.kind)).cloned().collect()
     }
 
-    /// Opens a folder and reads what is new in it.
+    /// Opens a folder and reads what is new in it. A folder that refuses makes the whole look a failure: seeds could lie in it unseen.
     async fn read(&mut self, folder: &WatchedFolder) -> Result<(), Trouble> {
         let wire = &folder.folder.wire;
         self.open = None;
         let opened = match self.imap.examine(wire).await? {
             Ok(opened) => opened,
-            Err(refusal) if refusal.is_gone() => {
-                debug!(mailbox = %self.context.mailbox.name, folder = folder.folder.name, %refusal, "a listed folder is not there");
+            Err(refusal) if matches!(refusal.code.as_deref(), Some("NONEXISTENT" | "NOPERM")) => {
+                debug!(mailbox = %self.context.mailbox.name, folder = folder.folder.name, %refusal, "a listed folder is not to be had: mail cannot land there");
                 return Ok(());
             }
-            Err(refusal) => return Err(Trouble::Mailbox(refusal.into_fault(&folder.folder.name))),
+            Err(refusal) => {
+                let detail = format!("could not open the folder {}: {refusal}", folder.folder.name);
+                return Err(Fault { reason: MailboxFault::Unavailable, detail, retry_after: None }.into());
+            }
         };
         self.open = Some(wire.clone());
-        match self.cursors.get(wire) {
+        let behind = match self.cursors.get(wire) {
             Some(cursor) if cursor.uid_validity == opened.uid_validity => {
-                let behind = opened.uid_next.map(|next| next.saturating_sub(cursor.uid_next));
-                match behind {
-                    Some(0) => Ok(()),
-                    Some(few) if few <= WINDOW => self.read_open(folder).await,
-                    _ => {
-                        let from = cursor.uid_next;
-                        self.read_down(folder, opened, |header| header.uid < from).await
-                    }
-                }
+                opened.uid_next.map(|next| next.saturating_sub(cursor.uid_next))
             }
-            _ => self.read_first(folder, opened).await,
+            _ => return self.read_first(folder, opened).await,
+        };
+        match behind {
+            Some(0) => Ok(()),
+            Some(few) if few <= WINDOW => self.read_open(folder).await,
+            _ => self.catch_up(folder).await,
         }
     }
 
-    /// Reads a folder for which there is no valid cursor.
+    /// Reads a folder for which there is no valid cursor: from the newest message down to the first window of messages that are all older
+    /// than any seed under way.
     async fn read_first(&mut self, folder: &WatchedFolder, opened: Opened) -> Result<(), Trouble> {
         let snapshot = self.context.ledger.snapshot();
         let oldest = snapshot.pending_in(&self.context.mailbox.name).map(|pending| pending.seed.planned_at).min();
-        match (oldest, opened.uid_next) {
-            (None, Some(next)) => self.advance(folder, opened.uid_validity, next).await,
-            (oldest, _) => {
-                let oldest = oldest.unwrap_or(Timestamp::MAX).saturating_sub(ARRIVAL_MARGIN).unwrap_or(Timestamp::MIN);
-                self.read_down(folder, opened, |header| header.arrived_at.is_some_and(|at| at < oldest)).await
-            }
+        if let (None, Some(next)) = (oldest, opened.uid_next) {
+            return self.advance(folder, opened.uid_validity, next).await;
         }
-    }
-
-    /// Reads from the newest message down to the first window whose messages are all `old`. By sequence number: UIDs may have gaps of any
-    /// size, sequence numbers have none and do not move during FETCH (RFC 3501 §7.4.1).
-    async fn read_down(
-        &mut self,
-        folder: &WatchedFolder,
-        opened: Opened,
-        old: impl Fn(&Header) -> bool,
-    ) -> Result<(), Trouble> {
-        let fields: Vec<String> = self.context.marks.fields().into_iter().map(String::from).collect();
-        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-        let mut last = opened.exists;
-        let mut next = opened.uid_next.unwrap_or(1);
-        while last > 0 {
-            let first = last.saturating_sub(WINDOW.saturating_sub(1)).max(1);
-            let headers = self.imap.headers_at(first, last, &fields).await?;
-            next = headers.iter().map(|header| header.uid.saturating_add(1)).fold(next, u32::max);
-            for header in headers.iter().filter(|header| !old(header)) {
+        let oldest = oldest.unwrap_or(Timestamp::MAX).saturating_sub(ARRIVAL_MARGIN).unwrap_or(Timestamp::MIN);
+        let is_old = |header: &Header| header.arrived_at.is_some_and(|at| at < oldest);
+        let uids = self.imap.uids(1, None).await?;
+        for window in uids.rchunks(WINDOW_LEN) {
+            let headers = self.window(window).await?;
+            for header in headers.iter().filter(|header| !is_old(header)) {
                 self.look_at(folder, opened.uid_validity, header).await?;
             }
-            if headers.iter().all(&old) {
+            if headers.iter().all(is_old) {
                 break;
             }
-            last = first.saturating_sub(1);
         }
+        let next = uids.last().map_or(1, |last| last.saturating_add(1)).max(opened.uid_next.unwrap_or(1));
         self.advance(folder, opened.uid_validity, next).await
     }
 
-    /// Reads what is new in the folder that is open.
+    /// Reads many new messages of the open folder, window by window, so that neither a long absence nor a flood costs memory.
+    async fn catch_up(&mut self, folder: &WatchedFolder) -> Result<(), Trouble> {
+        let Some(cursor) = self.cursors.get(&folder.folder.wire).cloned() else {
+            return Ok(());
+        };
+        let uids = self.imap.uids(cursor.uid_next, None).await?;
+        for window in uids.chunks(WINDOW_LEN) {
+            for header in &self.window(window).await? {
+                self.look_at(folder, cursor.uid_validity, header).await?;
+            }
+            let next = window.last().map_or(cursor.uid_next, |last| last.saturating_add(1));
+            self.advance(folder, cursor.uid_validity, next).await?;
+        }
+        Ok(())
+    }
+
+    /// The headers of the messages with these UIDs, which are sorted.
+    async fn window(&mut self, uids: &[u32]) -> Result<Vec<Header>, Trouble> {
+        let (Some(first), Some(last)) = (uids.first(), uids.last()) else {
+            return Ok(Vec::new());
+        };
+        Ok(self.imap.headers(*first, Some(*last), &self.context.marks.fields()).await?)
+    }
+
+    /// Reads what is new in the open folder, where it is little.
     async fn read_open(&mut self, folder: &WatchedFolder) -> Result<(), Trouble> {
         let Some(cursor) = self.cursors.get(&folder.folder.wire).cloned() else {
             return Ok(());
         };
-        let fields: Vec<String> = self.context.marks.fields().into_iter().map(String::from).collect();
-        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-        let headers = self.imap.headers(cursor.uid_next, None, &fields).await?;
+        let headers = self.imap.headers(cursor.uid_next, None, &self.context.marks.fields()).await?;
         for header in &headers {
             self.look_at(folder, cursor.uid_validity, header).await?;
         }

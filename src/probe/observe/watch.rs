@@ -133,11 +133,7 @@ impl<L: Ledger> Watch<L> {
             wake.await;
             return Ok(false);
         }
-        let taken = session.idle(self.context.mailbox.provider.idle_limit, wake).await?;
-        if !taken {
-            info!(mailbox = %self.context.mailbox.name, "the server refuses IDLE: polling only");
-        }
-        Ok(taken)
+        session.idle(self.context.mailbox.provider.idle_limit, wake).await
     }
 
     fn succeeded(&mut self) {
