@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod model;
 pub mod net;
+pub mod probe;
 pub mod store;

@@ -6,4 +6,5 @@
 
 pub mod dial;
 pub mod dns;
+pub mod smtp;
 pub mod tls;
