@@ -4,6 +4,7 @@ pub mod clock;
 pub mod metrics;
 pub mod model;
 pub mod net;
+pub mod probe;
 pub mod record;
 pub mod schedule;
 pub mod store;

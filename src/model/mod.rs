@@ -7,6 +7,7 @@
 //! one moment, the only thing that metrics and pages read.
 
 mod authres;
+mod envelope;
 mod finding;
 mod handoff;
 mod ledger;
@@ -23,6 +24,7 @@ mod snapshot;
 mod token;
 
 pub use authres::{AuthenticationResults, MethodResult, Property};
+pub use envelope::Envelope;
 pub use finding::{Finding, Severity};
 pub use handoff::{Attempt, Command, Handoff, HandoffResult, Phase, Reply, Timings, Unreachable};
 pub use ledger::{Attempted, Kept, Next, Seen};

@@ -74,7 +74,7 @@ pub struct ReloadState {
 
 impl Snapshot {
     /// The seeds under way to `mailbox`.
-    pub fn pending_in<'a>(&'a self, mailbox: &'a MailboxName) -> impl Iterator<Item = &'a Arc<Pending>> {
+    pub fn pending_in<'a>(&'a self, mailbox: &'a MailboxName) -> impl Iterator<Item = &'a Arc<Pending>> + Clone {
         self.pending.values().filter(move |pending| pending.seed.lane.mailbox == *mailbox)
     }
 }

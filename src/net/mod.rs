@@ -7,4 +7,5 @@
 pub mod dial;
 pub mod dns;
 pub mod imap;
+pub mod smtp;
 pub mod tls;

@@ -23,7 +23,7 @@ use crate::probe::{compose, interpret, send};
 use crate::schedule::Slot;
 
 /// Turns a seed and the evidence into its end: interpret, then settle.
-pub(super) type Conclude = fn(&Pending, Evidence<'_>, &Provider, Timestamp) -> Settled;
+pub type Conclude = fn(&Pending, Evidence<'_>, &Provider, Timestamp) -> Settled;
 
 /// How often to look for seeds whose mailbox has been unreadable for too long.
 const REAP_EVERY: Duration = Duration::from_secs(15);
@@ -229,7 +229,7 @@ impl<L: Ledger> Engine<L> {
         };
         let identity = probe.identity.as_ref().unwrap_or(&route.identity);
         match compose::compose(seed, identity, &mailbox.address, &probe.message, &probe.header, began_at) {
-            Ok(message) => send::send(&self.dialer, &self.clock, route, &message).await,
+            Ok(message) => send::send(&self.dialer, &self.clock, route, &message.envelope, &message.bytes).await,
             Err(error) => self.not_made(began_at, error.to_string()),
         }
     }

@@ -87,9 +87,7 @@ fn late(pending: &Pending, sighting: &Sighting) -> bool {
 fn arrival(handed_off: Timestamp, sighting: &Sighting) -> Timestamp {
     const AT_ONCE: Duration = Duration::from_secs(2);
     match sighting.arrived_at {
-        Some(arrived)
-            if elapsed(arrived, sighting.seen_at) > AT_ONCE && elapsed(arrived, handed_off) <= AT_ONCE =>
-        {
+        Some(arrived) if elapsed(arrived, sighting.seen_at) > AT_ONCE && elapsed(arrived, handed_off) <= AT_ONCE => {
             arrived.max(handed_off)
         }
         _ => sighting.seen_at,

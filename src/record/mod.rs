@@ -79,12 +79,7 @@ impl<S: Store> Record<S> {
     ///
     /// # Errors
     /// When the store cannot be read. One that can be read and not written is no error: the daemon serves and says so.
-    pub async fn open(
-        store: S,
-        plan: &Plan,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(store: S, plan: &Plan, clock: Clock, metrics: Metrics) -> Result<Self, StoreError> {
         let store = Arc::new(store);
         let state = state::State::restore(store.as_ref(), plan, clock.now()).await?;
         let snapshot = Arc::new(ArcSwap::from_pointee(state.snapshot().clone()));

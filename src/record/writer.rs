@@ -28,19 +28,61 @@ pub(super) struct Order {
 
 #[derive(Debug)]
 pub(super) enum Said {
-    Plan { seed: Arc<Seed>, reply: Reply<bool> },
-    Resend { token: Token, reply: Reply<bool> },
-    Attempted { attempted: Box<Attempted>, reply: Reply<Option<Arc<Sighting>>> },
-    Seen { token: Token, sighting: Arc<Sighting>, reply: Reply<Seen> },
-    Settle { settled: Arc<Settled>, reply: Reply<bool> },
-    Advance { cursor: Cursor, reply: Reply<()> },
-    Deleted { id: SeedId, digest: [u8; 32], reply: Reply<()> },
-    MailboxRead { mailbox: MailboxName, at: Timestamp, reply: Reply<()> },
-    MailboxFailed { mailbox: MailboxName, fault: MailboxFault, detail: String, down: bool, reply: Reply<()> },
-    Prune { messages: Timestamp, results: Timestamp, reply: Reply<bool> },
-    Reloaded { successful: bool, reply: Reply<()> },
+    Plan {
+        seed: Arc<Seed>,
+        reply: Reply<bool>,
+    },
+    Resend {
+        token: Token,
+        reply: Reply<bool>,
+    },
+    Attempted {
+        attempted: Box<Attempted>,
+        reply: Reply<Option<Arc<Sighting>>>,
+    },
+    Seen {
+        token: Token,
+        sighting: Arc<Sighting>,
+        reply: Reply<Seen>,
+    },
+    Settle {
+        settled: Arc<Settled>,
+        reply: Reply<bool>,
+    },
+    Advance {
+        cursor: Cursor,
+        reply: Reply<()>,
+    },
+    Deleted {
+        id: SeedId,
+        digest: [u8; 32],
+        reply: Reply<()>,
+    },
+    MailboxRead {
+        mailbox: MailboxName,
+        at: Timestamp,
+        reply: Reply<()>,
+    },
+    MailboxFailed {
+        mailbox: MailboxName,
+        fault: MailboxFault,
+        detail: String,
+        down: bool,
+        reply: Reply<()>,
+    },
+    Prune {
+        messages: Timestamp,
+        results: Timestamp,
+        reply: Reply<bool>,
+    },
+    Reloaded {
+        successful: bool,
+        reply: Reply<()>,
+    },
     /// The last order.
-    Stop { reply: Reply<()> },
+    Stop {
+        reply: Reply<()>,
+    },
 }
 
 /// The single writer.

@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_mins(5);
 
 /// What can be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub enum Look {
     /// The inbox, from where it was read to.
     Inbox,
     /// The other folders that seeds are known to land in.
@@ -29,20 +29,20 @@ pub(super) enum Look {
 
 /// When what was looked at last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Looked {
-    pub(super) inbox: Option<Timestamp>,
-    pub(super) folders: Option<Timestamp>,
+pub struct Looked {
+    pub inbox: Option<Timestamp>,
+    pub folders: Option<Timestamp>,
 }
 
 /// What is due now, or when to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub enum Due {
     Now(Look),
     At(Timestamp),
 }
 
 /// What is due in a mailbox to which the seeds `pending` are under way and which is polled every `poll`.
-pub(super) fn due<'a>(
+pub fn due<'a>(
     now: Timestamp,
     poll: Duration,
     looked: Looked,

@@ -7,7 +7,7 @@ use crate::model::{Plan, Token};
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Marks {
+pub struct Marks {
     /// The header fields to fetch of each new message.
     fields: Vec<String>,
     /// The addresses our seeds are from, in lower case.
@@ -16,7 +16,7 @@ pub(super) struct Marks {
 
 /// What the fetched headers of a message say about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Suspect {
+pub enum Suspect {
     /// It carries what looks like our tokens: Message-IDs of others do, too.
     Tokens(Vec<Token>),
     /// It is from one of our identities and carries no token in its headers, so its text is worth reading.
@@ -27,26 +27,27 @@ pub(super) enum Suspect {
 
 impl Marks {
     /// What to look for under `plan`.
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
         let mut fields: Vec<String> = plan.probes.values().map(|probe| probe.header.clone()).collect();
         fields.extend(["Message-ID".into(), "From".into()]);
         fields.sort();
         fields.dedup();
         let probes = plan.probes.values().filter_map(|probe| probe.identity.as_ref());
         let routes = plan.routes.values().map(|route| &route.identity);
-        let mut senders: Vec<String> = probes.chain(routes).map(|identity| identity.from.to_ascii_lowercase()).collect();
+        let mut senders: Vec<String> =
+            probes.chain(routes).map(|identity| identity.from.to_ascii_lowercase()).collect();
         senders.sort();
         senders.dedup();
         Self { fields, senders }
     }
 
     /// The names of the header fields to fetch.
-    pub(super) fn fields(&self) -> Vec<&str> {
+    pub fn fields(&self) -> Vec<&str> {
         self.fields.iter().map(String::as_str).collect()
     }
 
     /// What `fields`, as fetched, say about their message.
-    pub(super) fn suspect(&self, fields: &[u8]) -> Suspect {
+    pub fn suspect(&self, fields: &[u8]) -> Suspect {
         let tokens: Vec<Token> = Token::candidates(fields).collect();
         if !tokens.is_empty() {
             return Suspect::Tokens(tokens);
@@ -62,13 +63,14 @@ impl Marks {
 }
 
 /// The tokens in the text of a message, whatever its transfer encoding.
-pub(super) fn body_tokens(message: &[u8]) -> Vec<Token> {
+pub fn body_tokens(message: &[u8]) -> Vec<Token> {
     let Some(message) = MessageParser::default().parse(message) else {
         return Vec::new();
     };
     let texts = (0..message.text_body_count()).filter_map(|part| message.body_text(part));
     let htmls = (0..message.html_body_count()).filter_map(|part| message.body_html(part));
-    let mut tokens: Vec<Token> = texts.chain(htmls).flat_map(|text| Token::candidates(text.as_bytes()).collect::<Vec<_>>()).collect();
+    let mut tokens: Vec<Token> =
+        texts.chain(htmls).flat_map(|text| Token::candidates(text.as_bytes()).collect::<Vec<_>>()).collect();
     tokens.sort();
     tokens.dedup();
     tokens
@@ -85,14 +87,19 @@ mod tests {
     #[test]
     fn a_token_in_any_fetched_field_makes_a_suspect() {
         let token = Token::from_bytes([9; 16]);
-        for fields in [format!("X-Landfall-Seed: {token}\r\n\r\n"), format!("Message-ID:\r\n <{token}@shop.example>\r\n")] {
+        for fields in
+            [format!("X-Landfall-Seed: {token}\r\n\r\n"), format!("Message-ID:\r\n <{token}@shop.example>\r\n")]
+        {
             assert_eq!(marks().suspect(fields.as_bytes()), Suspect::Tokens(vec![token]));
         }
     }
 
     #[test]
     fn our_own_sender_without_a_token_is_worth_reading_and_others_are_not() {
-        assert_eq!(marks().suspect(b"From: \"Shop\" <No-Reply@Shop.example>\r\nMessage-ID: <0100abc@ses>\r\n"), Suspect::Ours);
+        assert_eq!(
+            marks().suspect(b"From: \"Shop\" <No-Reply@Shop.example>\r\nMessage-ID: <0100abc@ses>\r\n"),
+            Suspect::Ours
+        );
         assert_eq!(marks().suspect(b"From: no-reply@shop.example.evil.test\r\n"), Suspect::Foreign);
         assert_eq!(marks().suspect(b"From: x@y\r\nMessage-ID: <1@y>\r\n\0\xff"), Suspect::Foreign);
     }

@@ -8,6 +8,6 @@ mod find;
 mod session;
 mod watch;
 
-pub(super) use find::Marks;
-pub(super) use session::Context;
-pub(super) use watch::Watch;
+pub use find::Marks;
+pub use session::Context;
+pub use watch::Watch;

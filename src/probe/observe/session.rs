@@ -33,7 +33,7 @@ const ARRIVAL_MARGIN: Duration = Duration::from_hours(24);
 
 /// Why a session cannot go on.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The server, the network or the credentials.
     Mailbox(Fault),
     /// Our own books.
@@ -54,17 +54,17 @@ impl From<LedgerError> for Trouble {
 
 /// What every session of a mailbox needs.
 #[derive(Clone)]
-pub(super) struct Context<L> {
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) marks: Arc<Marks>,
-    pub(super) ledger: L,
-    pub(super) dialer: Arc<Dialer>,
-    pub(super) clock: Clock,
-    pub(super) conclude: Conclude,
+pub struct Context<L> {
+    pub mailbox: Arc<Mailbox>,
+    pub marks: Arc<Marks>,
+    pub ledger: L,
+    pub dialer: Arc<Dialer>,
+    pub clock: Clock,
+    pub conclude: Conclude,
 }
 
 /// A logged-in session, its folders and how far they were read.
-pub(super) struct Session<L> {
+pub struct Session<L> {
     context: Context<L>,
     imap: Imap,
     folders: Vec<WatchedFolder>,
@@ -75,7 +75,7 @@ pub(super) struct Session<L> {
 
 impl<L: Ledger> Session<L> {
     /// Connects, logs in and finds the folders.
-    pub(super) async fn open(context: Context<L>) -> Result<Self, Trouble> {
+    pub async fn open(context: Context<L>) -> Result<Self, Trouble> {
         let imap = &context.mailbox.imap;
         let mut session = Imap::connect(&context.dialer, imap, Limits::default()).await?;
         let listed = session.folders().await?;
@@ -87,12 +87,12 @@ impl<L: Ledger> Session<L> {
     }
 
     /// Ends the session politely.
-    pub(super) async fn close(self) {
+    pub async fn close(self) {
         self.imap.logout().await;
     }
 
     /// Reads what is new in the inbox.
-    pub(super) async fn inbox(&mut self) -> Result<(), Trouble> {
+    pub async fn inbox(&mut self) -> Result<(), Trouble> {
         for folder in self.of_kind(|kind| kind == FolderKind::Inbox) {
             self.read(&folder).await?;
         }
@@ -101,7 +101,7 @@ impl<L: Ledger> Session<L> {
     }
 
     /// Reads what is new in the other folders that seeds are known to land in.
-    pub(super) async fn others(&mut self) -> Result<(), Trouble> {
+    pub async fn others(&mut self) -> Result<(), Trouble> {
         for folder in self.of_kind(|kind| matches!(kind, FolderKind::Spam | FolderKind::Category)) {
             self.read(&folder).await?;
         }
@@ -109,7 +109,7 @@ impl<L: Ledger> Session<L> {
     }
 
     /// Reads what is new in every folder that mail can land in, views last, and settles the seeds whose deadline was over when it began.
-    pub(super) async fn sweep(&mut self) -> Result<(), Trouble> {
+    pub async fn sweep(&mut self) -> Result<(), Trouble> {
         let began_at = self.context.clock.now();
         let listed = self.imap.folders().await?;
         let imap = &self.context.mailbox.imap;
@@ -130,7 +130,7 @@ impl<L: Ledger> Session<L> {
     }
 
     /// Waits in IDLE for the inbox to change, or for `wake`, at most `limit`. `false` where the server will not.
-    pub(super) async fn idle(&mut self, limit: Duration, wake: impl Future<Output = ()>) -> Result<bool, Trouble> {
+    pub async fn idle(&mut self, limit: Duration, wake: impl Future<Output = ()>) -> Result<bool, Trouble> {
         let Some(inbox) = self.of_kind(|kind| kind == FolderKind::Inbox).into_iter().next() else {
             return Ok(false);
         };
@@ -147,17 +147,17 @@ impl<L: Ledger> Session<L> {
             IdleEnd::Refused(refusal) => {
                 info!(mailbox = %self.context.mailbox.name, %refusal, "the server refuses IDLE: polling only");
                 Ok(false)
-            },
+            }
         }
     }
 
     /// Whether the server offers IDLE.
-    pub(super) fn can_idle(&self) -> bool {
+    pub fn can_idle(&self) -> bool {
         self.imap.capabilities().has("IDLE") && !self.context.mailbox.provider.idle_limit.is_zero()
     }
 
     /// Deletes our own copies that have been kept long enough.
-    pub(super) async fn expire(&mut self) -> Result<(), Trouble> {
+    pub async fn expire(&mut self) -> Result<(), Trouble> {
         let mailbox = self.context.mailbox.clone();
         let before = self.context.clock.now().saturating_sub(mailbox.keep).unwrap_or(Timestamp::MIN);
         for copy in self.context.ledger.kept(&mailbox.name, before).await? {

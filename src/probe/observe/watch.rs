@@ -27,7 +27,7 @@ const LONGEST_AUTH_PAUSE: Duration = Duration::from_mins(15);
 const EXPIRE_EVERY: Duration = Duration::from_mins(10);
 
 /// The watch over one mailbox.
-pub(in crate::probe) struct Watch<L> {
+pub struct Watch<L> {
     context: Context<L>,
     rng: Rng,
     /// Rung when a seed for this mailbox has been handed off.
@@ -41,12 +41,12 @@ pub(in crate::probe) struct Watch<L> {
 
 impl<L: Ledger> Watch<L> {
     /// A watch that has not begun.
-    pub(in crate::probe) fn new(context: Context<L>, rng: Rng, wake: Arc<Notify>) -> Self {
+    pub fn new(context: Context<L>, rng: Rng, wake: Arc<Notify>) -> Self {
         Self { context, rng, wake, looked: Looked::default(), expired_at: None, healthy: false, failures: 0 }
     }
 
     /// Watches until `stop`. Whatever happens to this mailbox happens to no other.
-    pub(in crate::probe) async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         loop {
             let trouble = tokio::select! {
                 () = stop.cancelled() => return,
