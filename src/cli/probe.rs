@@ -1,0 +1,177 @@
+//! `landfall probe`: send now, watch, and say how it went; for CI, and after a change of a relay, a key or an address.
+//!
+//! Its books are in memory: the daemon that runs beside it neither sees these seeds nor is disturbed.
+
+mod progress;
+mod result;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app;
+use crate::cli::logging::LogArgs;
+use crate::cli::run::stop_on_signals;
+use crate::cli::{Exit, Format, Output};
+use crate::clock::{Clock, Rng};
+use crate::config::{self, Config};
+use crate::model::{Lane, Plan, Settled};
+use crate::record::Record;
+use crate::schedule::Slot;
+use crate::store::SqliteStore;
+
+/// Sends one seed along every lane (or those chosen) now, and waits until each has ended.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ProbeArgs {
+    /// The configuration.
+    #[arg(long = "config.file", value_name = "FILE", default_value = "landfall.yaml")]
+    config_file: PathBuf,
+    /// Only this probe; may be repeated.
+    #[arg(long = "probe", value_name = "NAME")]
+    probes: Vec<String>,
+    /// Only this route; may be repeated.
+    #[arg(long = "route", value_name = "NAME")]
+    routes: Vec<String>,
+    /// Only this mailbox; may be repeated.
+    #[arg(long = "mailbox", value_name = "NAME")]
+    mailboxes: Vec<String>,
+    /// Wait this long for a copy instead of the probes' own deadlines, such as `2m`.
+    #[arg(long = "deadline", value_name = "DURATION", value_parser = config::parse_duration)]
+    deadline: Option<Duration>,
+    /// How to tell the results.
+    #[arg(long = "format", value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Probes.
+pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Exit {
+    if let Err(error) = args.log.start() {
+        return out.usage(&error);
+    }
+    let loaded = match config::load(&args.config_file) {
+        Ok(loaded) => loaded,
+        Err(errors) => return out.usage(&errors.to_string()),
+    };
+    let plan = match args.choose(&loaded.config.plan) {
+        Ok(plan) => Arc::new(plan),
+        Err(error) => return out.usage(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
+    };
+    match runtime.block_on(probe(&loaded.config, plan, args.format, out)) {
+        Ok(Ended { settled, interrupted }) => result::tell(&settled, interrupted, args.format, out),
+        Err(error) => out.usage(&error),
+    }
+}
+
+/// What came of it.
+struct Ended {
+    /// The seeds that ended, in lane order.
+    settled: Vec<Arc<Settled>>,
+    /// Seeds that had not when the user stopped it.
+    interrupted: usize,
+}
+
+impl ProbeArgs {
+    /// The part of `plan` that was asked for.
+    fn choose(&self, plan: &Plan) -> Result<Plan, String> {
+        known("probe", &self.probes, plan.probes.keys().map(AsRef::as_ref))?;
+        known("route", &self.routes, plan.routes.keys().map(AsRef::as_ref))?;
+        known("mailbox", &self.mailboxes, plan.mailboxes.keys().map(AsRef::as_ref))?;
+        let wanted = |chosen: &[String], name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+        let mut chosen = plan.clone();
+        chosen.probes.retain(|name, _| wanted(&self.probes, name.as_str()));
+        for probe in chosen.probes.values_mut() {
+            let probe = Arc::make_mut(probe);
+            probe.routes.retain(|name| wanted(&self.routes, name.as_str()));
+            probe.mailboxes.retain(|name| wanted(&self.mailboxes, name.as_str()));
+            if let Some(deadline) = self.deadline {
+                probe.deadline = deadline;
+                probe.patience = probe.patience.min(deadline);
+            }
+        }
+        let lanes: Vec<Lane> = chosen.lanes().map(|(lane, _)| lane).collect();
+        chosen.routes.retain(|name, _| lanes.iter().any(|lane| lane.route == *name));
+        chosen.mailboxes.retain(|name, _| lanes.iter().any(|lane| lane.mailbox == *name));
+        if lanes.is_empty() {
+            return Err("no probe sends by that route to that mailbox: nothing to do".into());
+        }
+        Ok(chosen)
+    }
+}
+
+fn known<'a>(what: &str, chosen: &[String], names: impl Iterator<Item = &'a str> + Clone) -> Result<(), String> {
+    for name in chosen {
+        if !names.clone().any(|known| known == name) {
+            let names: Vec<_> = names.collect();
+            return Err(format!("--{what}: there is no {what} {name:?} in the configuration, only {}", names.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// Sends, and shows progress until every seed has ended or the user has had enough.
+async fn probe(config: &Config, plan: Arc<Plan>, format: Format, out: &mut Output<'_>) -> Result<Ended, String> {
+    let (clock, rng) = (Clock::system(), Rng::system());
+    let stop = CancellationToken::new();
+    stop_on_signals(&stop).map_err(|error| format!("could not watch for signals: {error}"))?;
+    let (engine, record) =
+        app::one_shot(config, plan.clone(), &clock, &rng).await.map_err(|error| error.to_string())?;
+    let tasks = TaskTracker::new();
+    engine.watch(&tasks, &stop);
+    let lanes: Vec<Lane> = plan.lanes().map(|(lane, _)| lane).collect();
+    let slot = Slot::unscheduled(clock.now());
+    for lane in lanes.iter().cloned() {
+        let (engine, stop) = (engine.clone(), stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = engine.send(&lane, slot, &stop).await {
+                tracing::warn!(probe = %lane.probe, route = %lane.route, mailbox = %lane.mailbox, %error, "a seed was not sent");
+            }
+        });
+    }
+    let settled = follow(&record, &lanes, &clock, &stop, format, out).await;
+    stop.cancel();
+    tasks.close();
+    // Leaving the mailboxes politely is worth a moment, not more.
+    drop(tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await);
+    record.stop().await;
+    let interrupted = lanes.len().saturating_sub(settled.len());
+    Ok(Ended { settled, interrupted })
+}
+
+/// Shows each change until every lane's seed has ended.
+async fn follow(
+    record: &Record<SqliteStore>,
+    lanes: &[Lane],
+    clock: &Clock,
+    stop: &CancellationToken,
+    format: Format,
+    out: &mut Output<'_>,
+) -> Vec<Arc<Settled>> {
+    let mut revision = record.revision();
+    let mut progress = progress::Progress::new(lanes, format);
+    loop {
+        revision.mark_unchanged();
+        let snapshot = record.snapshot();
+        progress.show(&snapshot, clock.now(), out);
+        let last = |lane| snapshot.lanes.get(lane).and_then(|state| state.last.clone());
+        let settled: Vec<_> = lanes.iter().filter_map(last).collect();
+        if settled.len() == lanes.len() || stop.is_cancelled() {
+            progress.finish();
+            return settled;
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            changed = revision.changed() => if changed.is_err() { return settled },
+            () = clock.sleep(progress::TICK) => {}
+        }
+    }
+}

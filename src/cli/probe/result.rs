@@ -1,0 +1,186 @@
+//! How it went: a table for people, JSON for programs, and the exit status.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::cli::{Exit, Format, Output};
+use crate::model::{Finding, Handoff, Outcome, Settled};
+
+/// The JSON document: one object a seed.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    seeds: Vec<Seed<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Seed<'a> {
+    id: String,
+    probe: &'a str,
+    route: &'a str,
+    mailbox: &'a str,
+    provider: &'a str,
+    outcome: Outcome,
+    /// Whether the probe wanted this; null where nobody could look.
+    expected: Option<bool>,
+    folder: Option<&'a str>,
+    late: bool,
+    delivery_seconds: Option<f64>,
+    handoff: Option<HandoffJson<'a>>,
+    auth: Auth<'a>,
+    findings: &'a [Finding],
+}
+
+#[derive(Debug, Serialize)]
+struct HandoffJson<'a> {
+    result: &'a str,
+    phase: &'a str,
+    command: Option<crate::model::Command>,
+    cause: Option<&'a str>,
+    code: Option<u16>,
+    enhanced: Option<&'a str>,
+    text: Option<&'a str>,
+    queue_id: Option<&'a str>,
+    seconds: f64,
+}
+
+/// The receiver's verdicts, from the headers that are believed to be its own.
+#[derive(Debug, Serialize)]
+struct Auth<'a> {
+    spf: Option<&'a str>,
+    dkim: Option<&'a str>,
+    dmarc: Option<&'a str>,
+}
+
+/// Tells the results and gives the exit status: 0 where every seed met its expectation, 1 where one did not, 3 where nobody could tell.
+pub(super) fn tell(settled: &[Arc<Settled>], interrupted: usize, format: Format, out: &mut Output<'_>) -> Exit {
+    match format {
+        Format::Json => {
+            let document = Document { seeds: settled.iter().map(|settled| seed(settled)).collect() };
+            out.json(&document);
+        }
+        Format::Text => out.say(&table(settled, interrupted)),
+    }
+    let met = settled.iter().map(|settled| settled.expected());
+    if met.clone().any(|met| met == Some(false)) {
+        Exit::Bad
+    } else if interrupted > 0 || met.clone().any(|met| met.is_none()) {
+        Exit::Unknown
+    } else {
+        Exit::Good
+    }
+}
+
+fn seed(settled: &Settled) -> Seed<'_> {
+    let lane = &settled.seed.lane;
+    Seed {
+        id: settled.seed.id.to_string(),
+        probe: lane.probe.as_str(),
+        route: lane.route.as_str(),
+        mailbox: lane.mailbox.as_str(),
+        provider: settled.seed.provider.as_str(),
+        outcome: settled.outcome,
+        expected: settled.expected(),
+        folder: settled.folder.as_deref(),
+        late: settled.late,
+        delivery_seconds: settled.delivery.map(|delivery| delivery.as_secs_f64()),
+        handoff: handoff(settled),
+        auth: auth(settled),
+        findings: &settled.findings,
+    }
+}
+
+fn auth(settled: &Settled) -> Auth<'_> {
+    let result = |method| settled.reading.result(method);
+    Auth { spf: result("spf"), dkim: result("dkim"), dmarc: result("dmarc") }
+}
+
+fn handoff(settled: &Settled) -> Option<HandoffJson<'_>> {
+    let attempt = settled.attempt.as_ref()?;
+    let handoff = &attempt.handoff;
+    let reply = handoff.reply();
+    let (cause, detail, queue_id) = match handoff {
+        Handoff::Accepted { queue_id, .. } => (None, None, queue_id.as_deref()),
+        Handoff::Unreachable { cause, detail, .. } => (Some(cause.as_str()), Some(detail.as_str()), None),
+        Handoff::Ambiguous { detail } => (None, Some(detail.as_str()), None),
+        Handoff::Refused { .. } | Handoff::Deferred { .. } => (None, None, None),
+    };
+    Some(HandoffJson {
+        result: handoff.result().as_str(),
+        phase: handoff.phase().as_str(),
+        command: handoff.command(),
+        cause,
+        code: reply.map(|reply| reply.code),
+        enhanced: reply.and_then(|reply| reply.enhanced.as_deref()),
+        text: detail.or(reply.map(|reply| reply.text.as_str())),
+        queue_id,
+        seconds: attempt.timings.total().as_secs_f64(),
+    })
+}
+
+/// One line a seed, columns aligned, and the reason below where it is not what was wanted.
+fn table(settled: &[Arc<Settled>], interrupted: usize) -> String {
+    let mut rows = vec![["", "PROBE", "ROUTE", "MAILBOX", "OUTCOME", "FOLDER", "SECONDS", "SPF", "DKIM", "DMARC"].map(String::from)];
+    rows.extend(settled.iter().map(|settled| row(settled)));
+    let widths: Vec<usize> =
+        (0..10).map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+        let reason = at.checked_sub(1).and_then(|at| settled.get(at)).and_then(|settled| reason(settled));
+        if let Some(reason) = reason {
+            text.push_str(&format!("   {reason}\n"));
+        }
+    }
+    let good = settled.iter().filter(|settled| settled.expected() == Some(true)).count();
+    let unseen = settled.iter().filter(|settled| settled.expected().is_none()).count();
+    text.push_str(&format!("{good} of {} as expected", settled.len()));
+    if unseen > 0 {
+        text.push_str(&format!(", {unseen} could not be observed"));
+    }
+    if interrupted > 0 {
+        text.push_str(&format!(", {interrupted} not ended when it was stopped"));
+    }
+    text
+}
+
+fn row(settled: &Settled) -> [String; 10] {
+    let mark = match settled.expected() {
+        Some(true) => "ok",
+        Some(false) => "!!",
+        None => "??",
+    };
+    let seconds = settled.delivery.map(|delivery| format!("{:.1}", delivery.as_secs_f64()));
+    let Auth { spf, dkim, dmarc } = auth(settled);
+    let lane = &settled.seed.lane;
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    [
+        mark.into(),
+        lane.probe.to_string(),
+        lane.route.to_string(),
+        lane.mailbox.to_string(),
+        settled.outcome.as_str().into(),
+        or_dash(settled.folder.as_deref()),
+        or_dash(seconds.as_deref()),
+        or_dash(spf),
+        or_dash(dkim),
+        or_dash(dmarc),
+    ]
+}
+
+/// What the route said, where it matters.
+fn reason(settled: &Settled) -> Option<String> {
+    let handoff = handoff(settled)?;
+    if handoff.result == "accepted" {
+        return None;
+    }
+    let word = handoff.cause.unwrap_or(handoff.result);
+    let codes = [handoff.code.map(|code| code.to_string()), handoff.enhanced.map(String::from)];
+    let codes: Vec<_> = codes.into_iter().flatten().collect();
+    // A refused connection shows its words, a reply its codes as well.
+    let said = handoff.text.map(|text| text.replace('\n', " ")).unwrap_or_default();
+    let codes = if handoff.cause.is_some() { String::new() } else { format!("{} ", codes.join(" ")) };
+    Some(format!("{word} in the {} phase: {codes}{said}", handoff.phase))
+}
