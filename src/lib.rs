@@ -1,6 +1,7 @@
 //! Landfall tells a sender where its mail makes landfall.
 
 pub mod clock;
+pub mod config;
 pub mod model;
 pub mod net;
 pub mod store;
