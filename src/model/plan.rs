@@ -212,7 +212,7 @@ pub struct Provider {
     pub folders: FolderNames,
     /// How long the server may be left in IDLE; zero where IDLE is not to be used though it is offered.
     pub idle_limit: Duration,
-    /// Patterns of the authserv-ids it writes: a name in lower case, in which `*` stands for any characters.
+    /// Patterns of the authserv-ids it writes: a name in lower case, in which `*` stands for any characters but a dot.
     pub authserv_ids: Vec<String>,
     /// It writes Authentication-Results without an authserv-id (Outlook.com).
     pub omits_authserv_id: bool,
