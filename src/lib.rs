@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod model;
 pub mod net;
+pub mod probe;
 pub mod store;
+pub mod syntax;

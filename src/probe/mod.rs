@@ -1,0 +1,3 @@
+//! A seed's way, stage by stage.
+
+pub mod interpret;
