@@ -112,7 +112,10 @@ fn known<'a>(what: &str, chosen: &[String], names: impl Iterator<Item = &'a str>
     for name in chosen {
         if !names.clone().any(|known| known == name) {
             let names: Vec<_> = names.collect();
-            return Err(format!("--{what}: there is no {what} {name:?} in the configuration, only {}", names.join(", ")));
+            return Err(format!(
+                "--{what}: there is no {what} {name:?} in the configuration, only {}",
+                names.join(", ")
+            ));
         }
     }
     Ok(())

@@ -16,7 +16,10 @@ const UNITS: [(&str, u64); 6] =
 const MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Reads a duration. Units stand from long to short, each once.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with it; empty where it is no duration at all.
+pub fn parse(text: &str) -> Result<Duration, String> {
     if text.chars().all(|c| c.is_ascii_digit()) && !text.is_empty() {
         return Err(format!("the unit is missing, such as `{text}s`"));
     }

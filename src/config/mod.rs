@@ -28,7 +28,7 @@ mod secrets;
 mod store;
 mod tree;
 
-pub use duration::format_duration;
+pub use duration::{format_duration, parse as parse_duration};
 pub use load::{Config, Loaded, load, parse};
 pub use problem::{ConfigErrors, Problem};
 pub use secrets::{EnvSecret, FileSecret, InlineSecret};

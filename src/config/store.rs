@@ -1,5 +1,6 @@
 //! The small sections: `store:`, `retention:`, `dns:` and `catalog:`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,6 +70,13 @@ static PROVIDERS: Key = Key::new(
 pub enum StoreLocation {
     /// A SQLite database in this file.
     Sqlite(PathBuf),
+}
+
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Sqlite(path) = self;
+        write!(f, "sqlite:{}", path.display())
+    }
 }
 
 /// How long the store remembers.

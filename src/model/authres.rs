@@ -28,7 +28,7 @@ pub struct MethodResult {
     pub method_version: Option<u32>,
     /// `pass`, `fail`, `none`, ..., in lower case.
     pub result: String,
-    /// The result as it was written, where that is more than another case.
+    /// The result as it was written, where that was not in lower case (Cisco writes `None`, `Pass`).
     pub result_raw: Option<String>,
     /// The `reason=` text.
     pub reason: Option<String>,

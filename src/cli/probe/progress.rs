@@ -34,7 +34,8 @@ impl Progress {
         let all = MultiProgress::new();
         let width = lanes.iter().map(|lane| title(lane).len()).max().unwrap_or_default();
         // A template that indicatif does not understand leaves its own default: no reason to fail.
-        let style = ProgressStyle::with_template("{spinner} {prefix}  {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style = ProgressStyle::with_template("{spinner} {prefix}  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let shown = |lane: &Lane| {
             let bar = if live { all.add(ProgressBar::new_spinner()) } else { ProgressBar::hidden() };
             bar.set_style(style.clone());

@@ -120,10 +120,13 @@ fn handoff(settled: &Settled) -> Option<HandoffJson<'_>> {
 
 /// One line a seed, columns aligned, and the reason below where it is not what was wanted.
 fn table(settled: &[Arc<Settled>], interrupted: usize) -> String {
-    let mut rows = vec![["", "PROBE", "ROUTE", "MAILBOX", "OUTCOME", "FOLDER", "SECONDS", "SPF", "DKIM", "DMARC"].map(String::from)];
+    let mut rows = vec![
+        ["", "PROBE", "ROUTE", "MAILBOX", "OUTCOME", "FOLDER", "SECONDS", "SPF", "DKIM", "DMARC"].map(String::from),
+    ];
     rows.extend(settled.iter().map(|settled| row(settled)));
-    let widths: Vec<usize> =
-        (0..10).map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..10)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
     let mut text = String::new();
     for (at, row) in rows.iter().enumerate() {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));

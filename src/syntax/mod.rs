@@ -1,0 +1,11 @@
+//! Text to value, one module per standard: pure functions over bytes that anybody may have written.
+//!
+//! Nothing here does I/O, asks for the time or fails on odd input: a parser says what can be known of its input and leaves out the
+//! rest. Each one is linear in the length of its input, keeps no more than a bounded multiple of it, does not recurse, and has a fuzz
+//! target (`docs/fuzzing.md`).
+
+pub mod authentication_results;
+mod base64;
+mod encoded_word;
+pub mod header;
+pub mod utf7;

@@ -1,0 +1,3 @@
+//! How much of what the world writes is read as it was meant.
+
+mod authentication_results;
