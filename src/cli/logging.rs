@@ -9,10 +9,10 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 pub(super) struct LogArgs {
     /// The least severity that is logged: error, warn, info, debug or trace, or a filter such as `info,landfall::probe=debug`.
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", env = "LANDFALL_LOG_LEVEL")]
-    level: String,
+    log_level: String,
     /// The form of a line.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    format: LogFormat,
+    log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,12 +27,12 @@ impl LogArgs {
     /// # Errors
     /// When the level cannot be read.
     pub(super) fn start(&self) -> Result<(), String> {
-        let filter = EnvFilter::try_new(&self.level).map_err(|error| format!("--log.level: {error}"))?;
+        let filter = EnvFilter::try_new(&self.log_level).map_err(|error| format!("--log.level: {error}"))?;
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(BoxMakeWriter::new(std::io::stderr))
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        match self.format {
+        match self.log_format {
             LogFormat::Text => builder.try_init(),
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
         }

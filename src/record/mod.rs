@@ -9,6 +9,8 @@
 //! lost is said again until it is stored.
 
 mod state;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::Arc;
