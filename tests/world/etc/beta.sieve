@@ -1,0 +1,2 @@
+require ["fileinto", "envelope"];
+if envelope :localpart :matches "to" "spam*" { fileinto "Spam"; stop; }
