@@ -37,7 +37,7 @@ fn names_the_cell<T: std::fmt::Debug>(result: Result<T, StoreError>, cell: (&str
     let row = seed("a", 0).id.to_string();
     match result {
         Err(StoreError::Inconsistent { table, column, row: at, .. }) => {
-            assert_eq!((table, column, at), (cell.0, cell.1, row))
+            assert_eq!((table, column, at), (cell.0, cell.1, row));
         }
         other => panic!("{cell:?} = {value}: {other:?}"),
     }
