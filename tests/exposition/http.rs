@@ -250,6 +250,7 @@ fn many(lanes: usize) -> Snapshot {
     let names: Vec<_> = (0..lanes).map(|n| format!("mailbox-{n:05}")).collect();
     let mailboxes: Vec<_> = names.iter().map(|name| (name.as_str(), "generic")).collect();
     let mut snapshot = sample::snapshot(&sample::plan(&["ses"], &mailboxes));
+    snapshot.lanes.retain(|lane, _| lane.mailbox.as_str().starts_with("mailbox-"));
     for (lane, state) in &mut snapshot.lanes {
         Arc::make_mut(state).last = Some(Arc::new(sample::settled(lane, "generic", Outcome::Inbox)));
     }
@@ -261,11 +262,11 @@ async fn ten_thousand_lanes_are_scraped_whole_and_shown_in_part() {
     let server = Server::start(many(10_000)).await;
     let answer = server.ask("GET /metrics", "").await;
     let parsed = parse(answer.text());
-    assert_eq!(parsed.count("landfall_last_settled_timestamp_seconds"), 10_001, "with the sample's own spam lane");
-    assert_eq!(parsed.count("landfall_last_outcome"), 10_002 * Outcome::ALL.len());
+    assert_eq!(parsed.count("landfall_last_settled_timestamp_seconds"), 10_000);
+    assert_eq!(parsed.count("landfall_last_outcome"), 10_000 * Outcome::ALL.len());
     let page = server.ask("GET /", "").await;
     assert_eq!(page.text().matches("<tr><td>").count(), 1000);
-    assert!(page.text().contains("9002 more are in the metrics"));
+    assert!(page.text().contains("9000 more are in the metrics"));
 }
 
 #[tokio::test]
