@@ -282,7 +282,7 @@ async fn a_client_that_dawdles_is_cut_off_and_holds_up_nobody() {
         bytes
     });
     let spent = server.wind(&reading).await;
-    assert!(spent >= Duration::from_secs(29), "{spent:?}");
+    assert!((29..240).contains(&spent.as_secs()), "cut off for dawdling, before the end of any connection: {spent:?}");
     let answer = String::from_utf8(reading.await.unwrap()).unwrap();
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert_eq!(server.ask("GET /-/healthy", "").await.status(), "200");
@@ -304,7 +304,7 @@ async fn when_every_place_is_taken_time_frees_them() {
     late.write_all(b"GET /-/healthy HTTP/1.0\r\nHost: x\r\n\r\n").await.unwrap();
     let answer = tokio::spawn(read_answer(late));
     let spent = server.wind(&answer).await;
-    assert!(spent >= Duration::from_secs(29), "answered after {spent:?} though all places were taken");
+    assert!((29..240).contains(&spent.as_secs()), "answered when idle connections are closed: {spent:?}");
     assert_eq!(answer.await.unwrap().status(), "200");
 }
 
@@ -320,6 +320,24 @@ async fn who_never_reads_an_answer_does_not_delay_the_end() {
     let spent = server.wind(&server.task).await;
     assert!(spent >= Duration::from_secs(4), "an answer under way has a while: {spent:?}");
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn who_never_reads_an_answer_loses_the_connection() {
+    let server = Server::start(many(10_000)).await;
+    let mut deaf = server.connect().await;
+    deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut head = [0; 12];
+    deaf.read_exact(&mut head).await.unwrap();
+    for _ in 0..4000 {
+        server.clock.advance(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    }
+    let mut rest = Vec::new();
+    // A reset is an end as well.
+    let _ = deaf.read_to_end(&mut rest).await;
+    let whole = server.ask("GET /metrics", "").await;
+    assert!(rest.len() < whole.body.len(), "{} of {}", rest.len(), whole.body.len());
 }
 
 #[tokio::test]
