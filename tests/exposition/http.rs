@@ -51,11 +51,14 @@ impl Answer {
 
 impl Server {
     async fn start(snapshot: Snapshot) -> Self {
+        Self::start_on(Clock::manual(sample::at(210)), snapshot).await
+    }
+
+    async fn start_on(clock: Clock, snapshot: Snapshot) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let snapshot = sample::shared(snapshot);
         let (readiness, receiver) = watch::channel(Readiness::Ready);
-        let clock = Clock::manual(sample::at(210));
         let state = WebState {
             snapshot: Arc::clone(&snapshot),
             exposition: Arc::new(sample::exposition(Arc::clone(&snapshot), Metrics::new())),
@@ -286,6 +289,20 @@ async fn a_client_that_dawdles_is_cut_off_and_holds_up_nobody() {
     let answer = String::from_utf8(reading.await.unwrap()).unwrap();
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert_eq!(server.ask("GET /-/healthy", "").await.status(), "200");
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_scrape_after_another() {
+    let server = Server::start_on(Clock::system(), Snapshot::default()).await;
+    let mut stream = server.connect().await;
+    for _ in 0..3 {
+        stream.write_all(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
 }
 
 #[tokio::test]
