@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use crate::metrics::descriptor;
+use crate::metrics::labels::{ByFault, ByLane, ByOutcome, ByPhase, ByResult, ByVerdict, ByWay};
 use crate::metrics::series::Series;
 use crate::model::{
-    Attempt, HandoffResult, Lane, MailboxFault, MailboxName, Outcome, Phase, Plan, ProviderName, RouteName, Settled,
+    Attempt, HandoffResult, Lane, MailboxFault, MailboxName, Outcome, Plan, ProviderName, RouteName, Settled,
 };
 
 /// Upper bounds for the way from handoff to mailbox, in seconds: from a receiver next door to a relay's queue of a working day.
@@ -56,106 +57,6 @@ impl StoreOperation {
             Self::Write => "write",
             Self::Read => "read",
         }
-    }
-}
-
-/// Writes a label set whose names are the family's and whose values are given in that order.
-fn labels<const N: usize>(encoder: &mut LabelSetEncoder<'_>, labels: [(&str, &str); N]) -> fmt::Result {
-    EncodeLabelSet::encode(&labels, encoder)
-}
-
-/// A lane and its receiver.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByLane(Lane, ProviderName);
-
-impl EncodeLabelSet for ByLane {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        let Self(lane, provider) = self;
-        labels(
-            encoder,
-            [
-                ("probe", lane.probe.as_str()),
-                ("route", lane.route.as_str()),
-                ("mailbox", lane.mailbox.as_str()),
-                ("provider", provider.as_str()),
-            ],
-        )
-    }
-}
-
-/// One end of a lane.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByOutcome(ByLane, Outcome);
-
-impl EncodeLabelSet for ByOutcome {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.0.encode(encoder)?;
-        labels(encoder, [("outcome", self.1.as_str())])
-    }
-}
-
-/// The way from a route to a mailbox, whatever the probe.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByWay(RouteName, MailboxName, ProviderName);
-
-impl ByWay {
-    fn of(lane: &Lane, provider: &ProviderName) -> Self {
-        Self(lane.route.clone(), lane.mailbox.clone(), provider.clone())
-    }
-}
-
-impl EncodeLabelSet for ByWay {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        let Self(route, mailbox, provider) = self;
-        labels(encoder, [("route", route.as_str()), ("mailbox", mailbox.as_str()), ("provider", provider.as_str())])
-    }
-}
-
-/// One judge's result of one method on a way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByVerdict(ByWay, &'static str, &'static str, &'static str);
-
-impl EncodeLabelSet for ByVerdict {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        let Self(way, method, result, judge) = self;
-        way.encode(encoder)?;
-        labels(encoder, [("method", method), ("result", result), ("judge", judge)])
-    }
-}
-
-/// Something of a route, a mailbox or the store, told apart by one more word.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByResult(RouteName, HandoffResult);
-
-impl EncodeLabelSet for ByResult {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        labels(encoder, [("route", self.0.as_str()), ("result", self.1.as_str())])
-    }
-}
-
-/// One phase of a route's handoffs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByPhase(RouteName, Phase);
-
-impl EncodeLabelSet for ByPhase {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        labels(encoder, [("route", self.0.as_str()), ("phase", self.1.as_str())])
-    }
-}
-
-/// One way in which a mailbox fails.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ByFault(MailboxName, MailboxFault);
-
-impl EncodeLabelSet for ByFault {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        labels(encoder, [("mailbox", self.0.as_str()), ("reason", self.1.as_str())])
-    }
-}
-
-impl EncodeLabelSet for StoreOperation {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        labels(encoder, [("operation", self.as_str())])
     }
 }
 

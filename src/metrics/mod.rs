@@ -11,6 +11,7 @@ mod descriptor;
 mod events;
 mod exposition;
 mod format;
+mod labels;
 mod process;
 mod reference;
 mod series;

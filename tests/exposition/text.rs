@@ -89,7 +89,7 @@ fn unquote(quoted: &str) -> (String, &str) {
     let mut chars = quoted.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return (value, &quoted[at + 1..]),
+            '"' => return (value, quoted.split_at(at + 1).1),
             '\\' => value.push(match chars.next().expect("something is escaped").1 {
                 'n' => '\n',
                 c @ ('"' | '\\') => c,
