@@ -40,8 +40,8 @@ impl Gap {
 pub(super) struct Value {
     /// Without the quotes around it.
     pub text: String,
-    /// It stood in quotes.
-    pub quoted: bool,
+    /// Nothing can belong to it any more: it stood in quotes, or it is missing.
+    pub closed: bool,
 }
 
 impl<'a> Lexer<'a> {
@@ -121,7 +121,7 @@ impl<'a> Lexer<'a> {
         let mut read = 0;
         if let Some(inner) = self.quoted_string() {
             if !matches!(self.peek(), Some(b'@' | b'.')) {
-                return Value { text: unquoted(inner), quoted: true };
+                return Value { text: unquoted(inner), closed: true };
             }
             read = start.len() - self.rest.len();
         }
@@ -133,7 +133,7 @@ impl<'a> Lexer<'a> {
             }
             read += before - self.rest.len();
         }
-        Value { text: one_line(start.get(..read).unwrap_or(start)), quoted: false }
+        Value { text: one_line(start.get(..read).unwrap_or(start)), closed: false }
     }
 
     /// What stands between the quotes here; one that never ends takes the rest.

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use crate::model::{AuthenticationResults, MethodResult, Property};
 use crate::syntax::authentication_results::MAX_ITEMS;
 use crate::syntax::authentication_results::lexer::{Gap, Lexer, Value, comment_text, lossy, lower};
-use crate::syntax::authentication_results::words::{is_method, is_result, is_typed_property, may_be_method};
+use crate::syntax::authentication_results::words::{
+    is_method, is_property, is_result, is_typed_property, may_be_method,
+};
 
 pub(super) struct Parser<'a> {
     lexer: Lexer<'a>,
@@ -115,7 +117,7 @@ impl<'a> Parser<'a> {
         }
         let gap = self.lexer.gap();
         let value = if gap.any && self.value_is_missing() {
-            Value { text: String::new(), quoted: true }
+            Value { text: String::new(), closed: true }
         } else {
             self.lexer.value()
         };
@@ -131,7 +133,7 @@ impl<'a> Parser<'a> {
     fn name(&mut self) -> Name<'a> {
         let mut text = Cow::Borrowed(self.lexer.word());
         let mut after = self.lexer.gap();
-        while after.any && self.name_goes_on(&text) {
+        while after.any && self.name_goes_on(&text, matches!(text, Cow::Owned(_))) {
             text.to_mut().extend(self.lexer.word());
             after = self.lexer.gap();
         }
@@ -144,8 +146,7 @@ impl<'a> Parser<'a> {
     }
 
     /// After `text` and a gap. A dot or slash that stands alone (`spaced`) joins what is around it; a dot at a word's end may be a full stop.
-    fn name_goes_on(&self, text: &Cow<'_, [u8]>) -> bool {
-        let spaced = matches!(text, Cow::Owned(_));
+    fn name_goes_on(&self, text: &[u8], spaced: bool) -> bool {
         match self.lexer.peek() {
             Some(b'.' | b'/') => !text.contains(&b'.') && !text.contains(&b'/'),
             Some(b';' | b'=' | b'"') | None => false,
@@ -167,20 +168,20 @@ impl<'a> Parser<'a> {
             // No authserv-id (Microsoft).
             self.place = Place::Start;
         }
-        if self.is_result(&name, &value) {
-            self.result(name, &value.text);
-        } else {
+        // Some separate results by commas.
+        let result = value.text.trim_end_matches(',');
+        if self.is_result(&name.text, result) {
+            self.result(name, result);
+        } else if !(before.only_fold() && self.mend_address(&name, &value)) {
             self.property(&name, value);
         }
     }
 
-    fn is_result(&self, name: &Name<'_>, value: &Value) -> bool {
+    fn is_result(&self, name: &[u8], value: &str) -> bool {
         match self.place {
-            Place::Top | Place::Start => {
-                is_method(&name.text) && !value.text.is_empty() || may_be_method(&name.text, &value.text)
-            }
+            Place::Top | Place::Start => is_method(name) && !value.is_empty() || may_be_method(name, value),
             // A forgotten `;`. Only what cannot be a property is taken for a result here.
-            Place::Issuer | Place::Result => is_method(&name.text) && is_result(&value.text),
+            Place::Issuer | Place::Result => is_method(name) && is_result(value),
         }
     }
 
@@ -208,7 +209,7 @@ impl<'a> Parser<'a> {
             result.reason = Some(value.text);
             return;
         }
-        if !value.quoted {
+        if !value.closed {
             self.last = Last::Value;
         }
         let dot = name.text.iter().position(|byte| *byte == b'.');
@@ -263,6 +264,21 @@ impl<'a> Parser<'a> {
             }
             _ => false,
         }
+    }
+
+    /// The same for an address with a `=` in its second half: `smtp.mail=bounce-12` CRLF TAB `34-alice=example.com@lists.example`.
+    fn mend_address(&mut self, name: &Name<'_>, value: &Value) -> bool {
+        let Some(property) = self.header.results.last_mut().and_then(|result| result.properties.last_mut()) else {
+            return false;
+        };
+        let broken = self.last == Last::Value
+            && !is_property(&name.text)
+            && value.text.contains('@')
+            && !property.value.contains('@');
+        if broken {
+            property.value += &format!("{}={}", lossy(&name.text), value.text);
+        }
+        broken
     }
 
     /// The same for names: `smtp.mai` CRLF TAB `lfrom=example.com`.

@@ -95,15 +95,17 @@ pub(super) fn is_typed_property(name: &[u8]) -> bool {
     parts.next().is_some_and(|ptype| has(&PTYPES, ptype)) && parts.next().is_some()
 }
 
+/// A property that is known by its name alone, with its ptype or without.
+pub(super) fn is_property(name: &[u8]) -> bool {
+    has(&PROPERTIES, name) || is_typed_property(name)
+}
+
 /// May be the method of a result that says `value`, though nobody knows it: where a result may start, an unknown word with a keyword behind it.
 pub(super) fn may_be_method(name: &[u8], value: &str) -> bool {
-    let starts_well = name.first().is_some_and(u8::is_ascii_alphabetic);
-    let keyword = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    starts_well
-        && keyword(name)
+    let in_keyword = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(|byte| in_keyword(byte) || *byte == b'.')
         && !value.is_empty()
-        && !value.contains('.')
-        && keyword(value.as_bytes())
-        && !has(&PROPERTIES, name)
-        && !is_typed_property(name)
+        && value.as_bytes().iter().all(in_keyword)
+        && !is_property(name)
 }
