@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(text(Command::new("LOGIN").string(b"a b").string(b"")), ["A1 LOGIN \"a b\" \"\"\r\n"]);
         assert_eq!(
             text(Command::new("LOGIN").string("ü".as_bytes()).string(b"a\"\r\nA2 DELETE x")),
-            ["A1 LOGIN {2}\r\n", "ü {14}\r\n", "a\"\r\nA2 DELETE x\r\n"]
+            ["A1 LOGIN {2}\r\n", "ü {15}\r\n", "a\"\r\nA2 DELETE x\r\n"]
         );
         assert_eq!(text(Command::new("EXAMINE").eager(true).string(b"a\\b")), ["A1 EXAMINE {3+}\r\na\\b\r\n"]);
         assert_eq!(

@@ -153,39 +153,39 @@ mod tests {
 
     use super::*;
 
-    fn scanner(text: &str, literals: &[&[u8]]) -> Scanner {
+    fn on(text: &str, literals: &[&[u8]]) -> Scanner {
         Scanner::new(Raw { text: text.into(), literals: literals.iter().map(|literal| literal.to_vec()).collect() })
     }
 
     #[test]
     fn strings_in_every_form() {
-        assert_eq!(scanner("\"a \\\"b\\\\\" x", &[]).string(), Some(Some(b"a \"b\\".to_vec())));
-        assert_eq!(scanner("{3}\r\n x", &[b"a\0b"]).string(), Some(Some(b"a\0b".to_vec())));
-        assert_eq!(scanner("nil x", &[]).string(), Some(None));
-        assert_eq!(scanner("INBOX.Sp]am x", &[]).string(), Some(Some(b"INBOX.Sp]am".to_vec())));
-        assert_eq!(scanner("\"never ends", &[]).string(), None);
-        assert_eq!(scanner("\"ends in \\", &[]).string(), None);
-        assert_eq!(scanner("{3}\r\n", &[]).string(), None, "a marker without its literal");
-        assert_eq!(scanner("", &[]).string(), None);
+        assert_eq!(on("\"a \\\"b\\\\\" x", &[]).string(), Some(Some(b"a \"b\\".to_vec())));
+        assert_eq!(on("{3}\r\n x", &[b"a\0b"]).string(), Some(Some(b"a\0b".to_vec())));
+        assert_eq!(on("nil x", &[]).string(), Some(None));
+        assert_eq!(on("INBOX.Sp]am x", &[]).string(), Some(Some(b"INBOX.Sp]am".to_vec())));
+        assert_eq!(on("\"never ends", &[]).string(), None);
+        assert_eq!(on("\"ends in \\", &[]).string(), None);
+        assert_eq!(on("{3}\r\n", &[]).string(), None, "a marker without its literal");
+        assert_eq!(on("", &[]).string(), None);
     }
 
     #[test]
     fn ten_thousand_parentheses_are_skipped_by_counting() {
         let deep = format!("{}\"x\" {{1}}\r\n{} UID 7", "(".repeat(10_000), ")".repeat(10_000));
-        let mut scanner = scanner(&deep, &[b"y"]);
+        let mut scanner = on(&deep, &[b"y"]);
         assert_eq!(scanner.skip(), Some(()));
         assert_eq!(scanner.rest(), b" UID 7");
-        assert_eq!(super::tests::scanner(&"(".repeat(10_000), &[]).skip(), None);
-        assert_eq!(super::tests::scanner(")", &[]).skip(), None);
+        assert_eq!(on(&"(".repeat(10_000), &[]).skip(), None);
+        assert_eq!(on(")", &[]).skip(), None);
     }
 
     #[test]
     fn a_fetch_item_includes_its_section() {
-        let mut scanner = scanner("body[header.fields (From \"X-A\")]<0> {1}\r\n)", &[b"z"]);
+        let mut scanner = on("body[header.fields (From \"X-A\")]<0> {1}\r\n)", &[b"z"]);
         assert_eq!(scanner.item(), "BODY[HEADER.FIELDS (FROM \"X-A\")]<0>");
         assert!(scanner.eat(b' '));
         assert_eq!(scanner.string(), Some(Some(b"z".to_vec())));
-        let mut scanner = super::tests::scanner("BODY[HEADER.FIELDS ({3}\r\n)] {1}\r\n)", &[b"X-A", b"z"]);
+        let mut scanner = on("BODY[HEADER.FIELDS ({3}\r\n)] {1}\r\n)", &[b"X-A", b"z"]);
         scanner.item();
         scanner.spaces();
         assert_eq!(scanner.string(), Some(Some(b"z".to_vec())));
@@ -194,9 +194,9 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics_and_always_ends(text in "[a(){}\"\\\\\r\n 1\\[\\]]{0,80}") {
-            let mut scanner = scanner(&text, &[b"x"]);
+            let mut scanner = on(&text, &[b"x"]);
             while scanner.skip().is_some() && !scanner.rest().is_empty() {}
-            let mut scanner = super::tests::scanner(&text, &[b"x"]);
+            let mut scanner = on(&text, &[b"x"]);
             scanner.item();
             scanner.string();
             prop_assert!(scanner.at <= text.len());

@@ -215,10 +215,12 @@ impl Imap {
         self.told = true;
     }
 
-    /// The server refused `step`. Some servers repeat the command they refuse, password and all.
+    /// The server refused `step`. Some servers repeat the command they refuse, password and all: such a text is withheld.
     pub(super) fn refused(&self, step: &str, mut status: Status) -> Fault {
-        for secret in self.secrets.iter().filter(|secret| !secret.is_empty()) {
-            status.text = status.text.replace(secret.as_str(), "***");
+        let told = format!("{} {}", status.code.as_deref().unwrap_or_default(), status.text).to_lowercase();
+        if self.secrets.iter().any(|secret| !secret.is_empty() && told.contains(&secret.to_lowercase())) {
+            status.code = None;
+            status.text = "(a text that repeats the credentials)".into();
         }
         Fault::refused(step, &status)
     }

@@ -1,1 +1,10 @@
-//! Tests against scripted servers.
+//! Sessions against scripted servers.
+
+mod delete;
+mod discover;
+mod hostile;
+mod idle;
+mod login;
+mod reading;
+mod scripted;
+mod tls;
