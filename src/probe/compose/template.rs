@@ -162,7 +162,7 @@ impl<'a> Template<'a> {
                 match piece {
                     Piece::Placeholder(placeholder) => shows_token |= placeholder.shows_token(),
                     Piece::Unknown(word) => {
-                        problems.push(unknown(line_with(self.text, leaf, &word).unwrap_or(line), &word))
+                        problems.push(unknown(line_with(self.text, leaf, &word).unwrap_or(line), &word));
                     }
                     Piece::Literal(_) => {}
                 }
