@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -64,7 +64,12 @@ impl Script {
     }
 
     pub async fn serve_on(self, address: &str) -> Server {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // Small, so that a client which sends much must wait for the server to read it.
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(address.parse().unwrap()).unwrap();
+        let listener = socket.listen(64).unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let task = tokio::spawn({

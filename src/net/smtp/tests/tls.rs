@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
@@ -17,11 +17,12 @@ pub struct Authority {
 
 impl Authority {
     pub fn new() -> Self {
+        let name = crate::clock::Rng::system().bytes().unwrap().map(|byte| format!("{byte:02x}")).concat();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name.as_str());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
-        let name = crate::clock::Rng::system().bytes().unwrap().map(|byte| format!("{byte:02x}")).concat();
         let file = std::env::temp_dir().join(format!("landfall-ca-{name}.pem"));
         std::fs::write(&file, pem).unwrap();
         Self { file, issuer: Issuer::new(params, key) }
@@ -163,7 +164,7 @@ async fn opportunistic_never_sends_a_password_in_the_clear() {
     ] {
         let server = script.serve().await;
         let mut case = Case::new(server.port, TlsMode::Opportunistic);
-        case.credentials = Some(super::auth::credentials());
+        case.credentials = Some(auth::credentials());
         assert_eq!(brief(&case.handoff().await), expected);
         let told = server.heard().iter().any(|line| line.starts_with("AUTH"));
         assert_eq!(told, expected.starts_with("accepted"));
