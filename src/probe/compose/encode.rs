@@ -59,6 +59,9 @@ pub(super) fn unstructured(value: &str) -> String {
     for word in words {
         if word.is_ascii() {
             if !run.is_empty() {
+                if is_encoded(word) {
+                    run.push(' ');
+                }
                 lines.push(encoded_words(&std::mem::take(&mut run)));
             }
             lines.push(word.into());

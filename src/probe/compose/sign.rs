@@ -56,12 +56,12 @@ pub(super) fn sign(message: &[u8], key: &DkimKey, token_header: &str, now: Times
     let names = signed_names(&fields, token_header);
     let hash = STANDARD.encode(digest::digest(&digest::SHA256, &relaxed_body(body)));
     let unsigned = format!(
-        "DKIM-Signature: v=1; a={}; c=relaxed/relaxed; d={}; s={};\r\n\tt={}; h={};\r\n\tbh={hash};\r\n\tb=",
+        "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;\r\n\td={}; s={}; t={};\r\n\th={};\r\n\tbh={hash};\r\n\tb=",
         signer.algorithm(),
         key.domain,
         key.selector,
         now.as_second(),
-        names.join(":\r\n\t "),
+        packed(&names),
     );
     let input = signing_input(&fields, &names, unsigned.as_bytes());
     let signature = signer.sign(&input).map_err(|reason| SignError::Key { domain: key.domain.clone(), reason })?;
@@ -207,8 +207,29 @@ fn collapsed(line: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Names with colons between, as many on a line as fit.
+fn packed(names: &[String]) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for name in names {
+        if !out.is_empty() {
+            out.push(':');
+        }
+        if width > 0 && width + name.len() > 70 {
+            out.push_str("\r\n\t ");
+            width = 0;
+        }
+        out.push_str(name);
+        width += name.len() + 1;
+    }
+    out
+}
+
 /// Base64 in lines of 72 characters, as folds of a header field.
 fn folded(base64: &str) -> String {
     let lines: Vec<_> = base64.as_bytes().chunks(72).map(String::from_utf8_lossy).collect();
     lines.join("\r\n\t ")
 }
+
+#[cfg(test)]
+pub(super) mod tests;
