@@ -4,6 +4,8 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod landfall;
+mod landing;
 mod smoke;
 
 use std::sync::OnceLock;
