@@ -146,8 +146,9 @@ CREATE TABLE cursors (
     PRIMARY KEY (mailbox, folder)
 ) STRICT, WITHOUT ROWID;
 
--- The seed that ended last in each lane. Begins at the highest lane and goes down: each step reads one entry of seeds_lane, whatever
--- the number of seeds.
+-- The seed that ended last in each lane. Begins at the highest lane and goes down: each step finds the next lower mailbox of the same
+-- route, else the next lower route of the same probe, else the next lower probe, and reads one entry of seeds_lane for it, whatever the
+-- number of seeds. (One comparison of all three columns would use only the first of them in the index, and scan.)
 CREATE VIEW newest (seed, probe, route, mailbox) AS
 WITH RECURSIVE lane (seed, probe, route, mailbox) AS (
     SELECT seed, probe, route, mailbox
@@ -161,13 +162,34 @@ WITH RECURSIVE lane (seed, probe, route, mailbox) AS (
     UNION ALL
     SELECT seeds.id, seeds.probe, seeds.route, seeds.mailbox
     FROM lane
-    JOIN seeds ON seeds.rowid = (
-        SELECT lower.rowid
-        FROM seeds AS lower
-        WHERE lower.stage = 'settled'
-            AND (lower.probe, lower.route, lower.mailbox) < (lane.probe, lane.route, lane.mailbox)
-        ORDER BY lower.probe DESC, lower.route DESC, lower.mailbox DESC, lower.settled_at DESC
-        LIMIT 1
+    JOIN seeds ON seeds.rowid = coalesce(
+        (
+            SELECT lower.rowid
+            FROM seeds AS lower
+            WHERE lower.stage = 'settled'
+                AND lower.probe = lane.probe
+                AND lower.route = lane.route
+                AND lower.mailbox < lane.mailbox
+            ORDER BY lower.mailbox DESC, lower.settled_at DESC
+            LIMIT 1
+        ),
+        (
+            SELECT lower.rowid
+            FROM seeds AS lower
+            WHERE lower.stage = 'settled'
+                AND lower.probe = lane.probe
+                AND lower.route < lane.route
+            ORDER BY lower.route DESC, lower.mailbox DESC, lower.settled_at DESC
+            LIMIT 1
+        ),
+        (
+            SELECT lower.rowid
+            FROM seeds AS lower
+            WHERE lower.stage = 'settled'
+                AND lower.probe < lane.probe
+            ORDER BY lower.probe DESC, lower.route DESC, lower.mailbox DESC, lower.settled_at DESC
+            LIMIT 1
+        )
     )
 )
 SELECT seed, probe, route, mailbox

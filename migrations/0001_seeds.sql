@@ -104,13 +104,34 @@ WITH RECURSIVE lane (seed, probe, route, mailbox) AS (
     UNION ALL
     SELECT seeds.id, seeds.probe, seeds.route, seeds.mailbox
     FROM lane
-    JOIN seeds ON seeds.rowid = (
-        SELECT lower.rowid
-        FROM seeds AS lower
-        WHERE lower.stage = 'settled'
-            AND (lower.probe, lower.route, lower.mailbox) < (lane.probe, lane.route, lane.mailbox)
-        ORDER BY lower.probe DESC, lower.route DESC, lower.mailbox DESC, lower.settled_at DESC
-        LIMIT 1
+    JOIN seeds ON seeds.rowid = coalesce(
+        (
+            SELECT lower.rowid
+            FROM seeds AS lower
+            WHERE lower.stage = 'settled'
+                AND lower.probe = lane.probe
+                AND lower.route = lane.route
+                AND lower.mailbox < lane.mailbox
+            ORDER BY lower.mailbox DESC, lower.settled_at DESC
+            LIMIT 1
+        ),
+        (
+            SELECT lower.rowid
+            FROM seeds AS lower
+            WHERE lower.stage = 'settled'
+                AND lower.probe = lane.probe
+                AND lower.route < lane.route
+            ORDER BY lower.route DESC, lower.mailbox DESC, lower.settled_at DESC
+            LIMIT 1
+        ),
+        (
+            SELECT lower.rowid
+            FROM seeds AS lower
+            WHERE lower.stage = 'settled'
+                AND lower.probe < lane.probe
+            ORDER BY lower.probe DESC, lower.route DESC, lower.mailbox DESC, lower.settled_at DESC
+            LIMIT 1
+        )
     )
 )
 SELECT seed, probe, route, mailbox

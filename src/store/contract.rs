@@ -19,7 +19,8 @@ macro_rules! store_contract {
         $crate::store::contract::store_contract!($open;
             a_slot_is_planned_once attempts_move_a_seed_until_it_is_settled only_a_deferred_seed_is_resent
             a_copy_is_stored_once a_seed_settles_once a_failing_change_undoes_its_batch cursors_go_where_they_are_told
-            the_last_settled_of_each_lane_is_given kept_copies_are_old_settled_and_not_deleted
+            the_last_settled_of_each_lane_is_given
+            lanes_differ_by_probe_route_and_mailbox kept_copies_are_old_settled_and_not_deleted
             pruning_forgets_messages_then_results pruning_goes_in_steps every_value_reads_back);
     };
     ($open:expr; $($name:ident)*) => {$(
@@ -213,6 +214,31 @@ pub(crate) async fn the_last_settled_of_each_lane_is_given(store: &impl Store) {
     store.apply(&[Change::Plan(seed("d", 0))]).await.unwrap();
     let want =
         [("a", 0, 50), ("b", 1, 20), ("c", 5, 1)].map(|(m, slot, ended)| (*settled(&seed(m, slot), at(ended))).clone());
+    assert_eq!(store.last_settled().await.unwrap(), want);
+}
+
+pub(crate) async fn lanes_differ_by_probe_route_and_mailbox(store: &impl Store) {
+    let names = ["a", "b", "c"];
+    let lanes =
+        names.into_iter().flat_map(|p| names.into_iter().flat_map(move |r| names.into_iter().map(move |m| (p, r, m))));
+    // Some lanes are missing, so that the next one differs in more than its last part.
+    let lanes: Vec<_> =
+        lanes.filter(|lane| ![("a", "c", "c"), ("b", "a", "a"), ("b", "c", "b")].contains(lane)).collect();
+    let mut want = Vec::new();
+    for (probe, route, mailbox) in lanes {
+        let lane = Lane { probe: probe.into(), route: route.into(), mailbox: mailbox.into() };
+        for slot in 0..2 {
+            let (id, token) = (SeedId::derive(&lane, slot), SeedId::derive(&lane, -1 - slot).to_string());
+            let token = Token::parse(&token).unwrap();
+            let seed = Arc::new(Seed { id, token, lane: lane.clone(), ..(*seed("a", slot)).clone() });
+            let end = settled(&seed, at(10 + slot));
+            store.apply(&[Change::Plan(seed), Change::Settle(Arc::clone(&end))]).await.unwrap();
+            if slot == 1 {
+                want.push((*end).clone());
+            }
+        }
+    }
+    assert_eq!(want.len(), 24);
     assert_eq!(store.last_settled().await.unwrap(), want);
 }
 

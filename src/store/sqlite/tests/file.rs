@@ -145,6 +145,19 @@ async fn futures_poll(future: &mut (impl Future + Unpin)) -> bool {
 }
 
 #[tokio::test]
+async fn the_newest_of_each_lane_is_found_by_whole_keys() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let plan: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as("EXPLAIN QUERY PLAN SELECT * FROM newest").fetch_all(&store.reader).await.unwrap();
+    let steps: Vec<_> = plan.iter().filter_map(|(_, _, _, step)| step.strip_prefix("SEARCH lower USING ")).collect();
+    let want = ["(probe=? AND route=? AND mailbox<?)", "(probe=? AND route<?)", "(probe<?)"];
+    assert_eq!(steps.len(), want.len(), "{plan:?}");
+    for (step, want) in steps.into_iter().zip(want) {
+        assert!(step.ends_with(&format!("INDEX seeds_lane {want}")), "{step}");
+    }
+}
+
+#[tokio::test]
 async fn start_up_and_pruning_use_their_indexes() {
     let store = SqliteStore::in_memory().await.unwrap();
     for sql in [
