@@ -46,8 +46,7 @@ impl Setup {
             world.dns(),
             key.display(),
         );
-        let setup =
-            Self { dir, ca_file, head, routes: String::new(), mailboxes: String::new(), probes: String::new() };
+        let setup = Self { dir, ca_file, head, routes: String::new(), mailboxes: String::new(), probes: String::new() };
         setup.relay("relay", "good", "relay.good.test", 587, "starttls", RELAY_PASSWORD, "")
     }
 
@@ -84,7 +83,8 @@ impl Setup {
 
     /// A mailbox, read over implicit TLS with a poll every two seconds; `more` adds keys to `imap`.
     pub fn mailbox(self, name: &str, mailbox: &Mailbox, more: &str) -> Self {
-        let imap = format!("host: {}, port: 993, tls: implicit, ca_file: {}", mailbox.imap_host, self.ca_file.display());
+        let imap =
+            format!("host: {}, port: 993, tls: implicit, ca_file: {}", mailbox.imap_host, self.ca_file.display());
         self.mailbox_at(name, mailbox, &imap, more)
     }
 
@@ -202,7 +202,8 @@ impl Daemon {
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let body = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { unchunk(body) } else { body.into() };
+        let body =
+            if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { unchunk(body) } else { body.into() };
         Some((status, body))
     }
 

@@ -6,6 +6,7 @@ mod world;
 
 mod landfall;
 mod landing;
+mod lifecycle;
 mod smoke;
 
 use std::sync::OnceLock;

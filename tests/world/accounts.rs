@@ -64,7 +64,8 @@ impl World {
         let mut changes = self.changes.lock().map_err(|error| problem("the lock", &error))?;
         *changes += 1;
         let file = self.account_file(mailbox)?;
-        replace(&file, &account(&mailbox.address, password), *changes).map_err(|error| problem("the account", &error))?;
+        replace(&file, &account(&mailbox.address, password), *changes)
+            .map_err(|error| problem("the account", &error))?;
         drop(changes);
         // Dovecot looks at the file once a second at most.
         wait_for("the new password to be good", Duration::from_secs(5), || {

@@ -246,8 +246,9 @@ impl World {
         for host in 31..=34 {
             doors.extend([25, 143, 993].map(|port| (address(host), port)));
         }
-        let mut sockets: Vec<_> =
-            ["rspamd", "opendkim-relay", "opendkim-beta", "opendmarc"].map(|name| self.state.join("run").join(name)).into();
+        let mut sockets: Vec<_> = ["rspamd", "opendkim-relay", "opendkim-beta", "opendmarc"]
+            .map(|name| self.state.join("run").join(name))
+            .into();
         sockets.extend(["alpha", "beta", "gamma", "delta"].map(|name| self.state.join(name).join("run/lmtp")));
         sockets.push(self.state.join("relay-auth/run/postfix-auth"));
         let keeper = &mut self.keeper;
