@@ -106,6 +106,10 @@ pub(super) fn check_fields(fields: &[Field<'_>], problems: &mut Vec<TemplateProb
             problem(format!("{} is too long for one line: fold it", field.name));
         }
         let name = field.name.to_ascii_lowercase();
+        // The body is cut at the boundary that stands here, before anything is filled in.
+        if name.starts_with("content-") && pieces(field.value.as_bytes()).len() > 1 {
+            problem(format!("placeholders are not replaced in {}", field.name));
+        }
         let earlier = fields.iter().take(at).any(|earlier| earlier.is(&[&name]));
         if earlier && SINGLE.contains(&name.as_str()) {
             problem(format!("there is a second {}", field.name));

@@ -93,26 +93,7 @@ impl<'a> Template<'a> {
     fn check_body(&mut self, problems: &mut Vec<TemplateProblem>) {
         let mut shows_token = false;
         for leaf in &self.layout.leaves {
-            let raw = self.text.get(leaf.body.clone()).unwrap_or_default();
-            let line = line_of(self.text, leaf.body.start);
-            if !raw.is_ascii() && !leaf.is_utf8 {
-                let message = "this text is not ASCII: say `Content-Type: text/...; charset=utf-8`".into();
-                problems.push(TemplateProblem { line, message });
-            }
-            let Some(content) = decode(raw, leaf.encoding) else {
-                let message = "this part is not encoded as its Content-Transfer-Encoding says".into();
-                problems.push(TemplateProblem { line, message });
-                continue;
-            };
-            for piece in pieces(&content) {
-                match piece {
-                    Piece::Placeholder(placeholder) => shows_token |= placeholder.shows_token(),
-                    Piece::Unknown(word) => {
-                        problems.push(unknown(line_with(self.text, leaf, &word).unwrap_or(line), &word));
-                    }
-                    Piece::Literal(_) => {}
-                }
-            }
+            shows_token |= self.check_text(leaf, problems);
         }
         let line = line_of(self.text, self.body_at);
         let only = match self.layout.leaves.as_slice() {
@@ -129,6 +110,35 @@ impl<'a> Template<'a> {
             problems.push(TemplateProblem { line, message });
         }
         self.check_rest(problems);
+    }
+
+    /// Checks one text, and tells whether it shows the token.
+    fn check_text(&self, leaf: &Leaf, problems: &mut Vec<TemplateProblem>) -> bool {
+        let raw = self.text.get(leaf.body.clone()).unwrap_or_default();
+        let line = line_of(self.text, leaf.body.start);
+        let mut problem = |line, message: &str| problems.push(TemplateProblem { line, message: message.into() });
+        if !raw.is_ascii() && !leaf.is_utf8 {
+            problem(line, "this text is not ASCII: say `Content-Type: text/...; charset=utf-8`");
+        }
+        let header = self.text.get(leaf.header.clone()).unwrap_or_default();
+        if !self.layout.is_single && pieces(header.as_bytes()).len() > 1 {
+            problem(line_of(self.text, leaf.header.start), "placeholders are not replaced in the header of a part");
+        }
+        let Some(content) = decode(raw, leaf.encoding) else {
+            problem(line, "this part is not encoded as its Content-Transfer-Encoding says");
+            return false;
+        };
+        let mut shows_token = false;
+        for piece in pieces(&content) {
+            match piece {
+                Piece::Placeholder(placeholder) => shows_token |= placeholder.shows_token(),
+                Piece::Unknown(word) => {
+                    problems.push(unknown(line_with(self.text, leaf, &word).unwrap_or(line), &word));
+                }
+                Piece::Literal(_) => {}
+            }
+        }
+        shows_token
     }
 
     /// What is outside the texts goes out as it stands, so it must be fit to.
