@@ -207,6 +207,12 @@ async fn addresses_cannot_smuggle_commands() {
         case.envelope = Envelope { from: from.into(), to: to.into() };
         assert_eq!(brief(&case.handoff().await), "protocol envelope", "{from:?} {to:?}");
     }
+    let way = RouteKind::Smtp { server: endpoint(server.port, TlsMode::None), credentials: None };
+    for helo in ["", "a b", "a\r\nMAIL FROM:<x@y>"] {
+        let target = Target { way: &way, helo: Some(helo), limits: PATIENT };
+        let attempt = hand_over(&dialer(None), &Clock::system(), &target, &envelope(), MESSAGE).await;
+        assert_eq!(brief(&attempt.handoff), "protocol envelope", "{helo:?}");
+    }
     assert_eq!(server.heard(), Vec::<String>::new());
 }
 
