@@ -88,7 +88,7 @@ pub async fn hand_over(
     let mut timer = Timer::start(clock);
     let body = body::on_the_wire(message);
     let letter = Letter { envelope, size: message.len(), eight_bit: !message.is_ascii(), body: &body };
-    let handoff = match check(envelope) {
+    let handoff = match check(envelope, to.helo) {
         Err(reason) => unreachable(Unreachable::Protocol, Phase::Envelope, reason),
         Ok(()) => match to.way {
             RouteKind::Smtp { server, credentials } => {
@@ -104,13 +104,16 @@ pub async fn hand_over(
     timer.finish(handoff)
 }
 
-/// An address goes into a command line: nothing in it may end that line or the angle brackets around it.
-fn check(envelope: &Envelope) -> Result<(), String> {
+/// Addresses and names go into command lines: nothing in them may end the line or the angle brackets around an address.
+fn check(envelope: &Envelope, helo: Option<&str>) -> Result<(), String> {
     let breaks = |c: char| c.is_control() || c.is_whitespace() || c == '<' || c == '>';
     for address in [&envelope.from, &envelope.to] {
         if address.contains(breaks) {
             return Err(format!("{address:?} is not an address: it holds a space, a bracket or a control character"));
         }
+    }
+    if let Some(helo) = helo.filter(|helo| helo.is_empty() || helo.contains(breaks)) {
+        return Err(format!("{helo:?} is not a name to say in EHLO"));
     }
     if envelope.to.rsplit_once('@').is_none_or(|(local, domain)| local.is_empty() || domain.is_empty()) {
         return Err(format!("{:?} is not an address: it needs a part on either side of the @", envelope.to));

@@ -14,7 +14,7 @@ use crate::net::smtp::timer::Timer;
 use crate::net::smtp::wire::Wire;
 
 /// How long a goodbye may take.
-pub(super) const QUIT: Duration = Duration::from_secs(1);
+const QUIT: Duration = Duration::from_secs(1);
 /// The message is sent in pieces of this many bytes, each with its own time limit.
 const PIECE: usize = 16 * 1024;
 
@@ -147,7 +147,8 @@ impl<'t, 'c> Session<'t, 'c> {
     /// Ends the session, politely where the server can still be spoken to. Never takes longer than two seconds.
     pub async fn close(self, handoff: &Handoff) {
         self.timer.stop();
-        if handoff.reply().is_some_and(|reply| reply.code != 421) {
+        let ours = matches!(handoff, Handoff::Unreachable { cause: Unreachable::Auth | Unreachable::Tls, .. });
+        if handoff.reply().map_or(ours, |reply| reply.code != 421) {
             self.wire.quit(QUIT).await;
         }
     }

@@ -6,7 +6,7 @@ use crate::model::{Command, Credentials, Endpoint, Envelope, Handoff, Phase, Tls
 use crate::net::dial::Dialer;
 use crate::net::smtp::Limits;
 use crate::net::smtp::fault::{answered, dialled, unreachable};
-use crate::net::smtp::session::{QUIT, Session};
+use crate::net::smtp::session::Session;
 use crate::net::smtp::timer::Timer;
 
 /// A message ready to be sent.
@@ -116,7 +116,7 @@ async fn start_tls<'t, 'c>(
             return Ok(session);
         }
         let handoff = unreachable(Unreachable::Tls, Phase::Tls, "the server does not offer STARTTLS");
-        session.wire.quit(QUIT).await;
+        session.close(&handoff).await;
         return Err(handoff.into());
     }
     let reply = session.ask("STARTTLS").await?;

@@ -34,6 +34,7 @@ impl<'a> Timer<'a> {
             self.timings.add(phase, elapsed(since, now));
             self.ended_at = now;
         } else if self.timings.iter().next().is_none() {
+            // No phase was reached at all.
             self.ended_at = now;
         }
     }

@@ -51,6 +51,7 @@ pub(super) fn unstructured(value: &str) -> String {
     if value.is_ascii() {
         return value.into();
     }
+    let value = value.replace("\r\n", "");
     let words: Vec<&str> = value.split(' ').collect();
     let is_encoded = |word: &str| !word.is_ascii() || word.starts_with("=?");
     let mut lines: Vec<String> = Vec::new();
@@ -164,6 +165,7 @@ mod tests {
 
     #[test]
     fn encoded_words_read_back_with_their_blanks() {
+        assert_eq!(decoded_subject(&unstructured("a\r\n é\r\n b")), "a é b", "folds are no part of the words");
         for text in [
             "Your order at Büro",
             "一二三 四五六 seven",

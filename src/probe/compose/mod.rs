@@ -12,8 +12,10 @@
 
 mod builtin;
 mod encode;
+mod fields;
 mod parts;
 mod placeholder;
+mod render;
 mod sign;
 mod template;
 
@@ -72,7 +74,7 @@ pub fn compose(
         }
         MessageSource::Template(text) => text,
     };
-    let mut bytes = template::render(text, &facts)?;
+    let mut bytes = render::render(text, &facts)?;
     fits_on_the_wire(&bytes)?;
     if let Some(key) = &identity.dkim {
         bytes = sign::sign(&bytes, key, header, now)?;

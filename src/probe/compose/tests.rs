@@ -230,6 +230,10 @@ fn what_is_wrong_with_a_template_is_said_with_its_line() {
     for (template, expected) in table {
         assert_eq!(problems(template), expected, "{template}");
     }
+    let part = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-ID: {{to}}\n\n{{token}}\n--b--";
+    assert_eq!(problems(part), ["line 5: placeholders are not replaced in the header of a part"]);
+    let boundary = "Subject: x\nContent-Type: text/plain; charset={{to}}\n\nhi";
+    assert_eq!(problems(boundary), ["line 2: placeholders are not replaced in Content-Type"]);
     let long = format!("Subject: {}\n\nhi", "x".repeat(950));
     assert_eq!(problems(&long), ["line 1: Subject is too long for one line: fold it"]);
     let error = composed("", &MessageSource::Template("Subject: {{nope}}\n\n".into())).unwrap_err();

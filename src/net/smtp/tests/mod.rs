@@ -24,11 +24,8 @@ const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.hello\r\n";
 const PATIENT: Limits =
     Limits { connect: Duration::from_secs(20), command: Duration::from_secs(20), data_end: Duration::from_secs(20) };
 /// Where something is.
-const HASTY: Limits = Limits {
-    connect: Duration::from_secs(20),
-    command: Duration::from_millis(40),
-    data_end: Duration::from_millis(40),
-};
+const HASTY: Limits =
+    Limits { connect: Duration::from_secs(20), command: Duration::from_secs(1), data_end: Duration::from_secs(1) };
 
 fn endpoint(port: u16, tls: TlsMode) -> Endpoint {
     Endpoint { host: "127.0.0.1".into(), port, tls, ca_file: None, server_name: None, source: None }

@@ -76,13 +76,18 @@ async fn a_lost_connection_is_ambiguous_only_after_the_final_dot() {
 
 #[tokio::test]
 async fn silence_is_ambiguous_only_after_the_final_dot() {
+    // All at once: each waits for its time limit.
+    let mut cases = tokio::task::JoinSet::new();
     for (point, _, phase) in POINTS {
-        let server = Script::default().at(point, Do::Stall).serve().await;
-        let handoff = Case::new(server.port, TlsMode::None).hasty().handoff().await;
-        let expected = if point == "message" { "ambiguous".into() } else { format!("timeout {phase}") };
-        assert_eq!(brief(&handoff), expected, "{point}");
-        assert!(detail(&handoff).contains("within 40ms"), "{handoff:?}");
+        cases.spawn(async move {
+            let server = Script::default().at(point, Do::Stall).serve().await;
+            let handoff = Case::new(server.port, TlsMode::None).hasty().handoff().await;
+            let expected = if point == "message" { "ambiguous".into() } else { format!("timeout {phase}") };
+            assert_eq!(brief(&handoff), expected, "{point}");
+            assert!(detail(&handoff).contains("within 1s"), "{handoff:?}");
+        });
     }
+    assert_eq!(cases.join_all().await.len(), POINTS.len());
 }
 
 #[tokio::test]
@@ -201,6 +206,12 @@ async fn addresses_cannot_smuggle_commands() {
         let mut case = Case::new(server.port, TlsMode::None);
         case.envelope = Envelope { from: from.into(), to: to.into() };
         assert_eq!(brief(&case.handoff().await), "protocol envelope", "{from:?} {to:?}");
+    }
+    let way = RouteKind::Smtp { server: endpoint(server.port, TlsMode::None), credentials: None };
+    for helo in ["", "a b", "a\r\nMAIL FROM:<x@y>"] {
+        let target = Target { way: &way, helo: Some(helo), limits: PATIENT };
+        let attempt = hand_over(&dialer(None), &Clock::system(), &target, &envelope(), MESSAGE).await;
+        assert_eq!(brief(&attempt.handoff), "protocol envelope", "{helo:?}");
     }
     assert_eq!(server.heard(), Vec::<String>::new());
 }
