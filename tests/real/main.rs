@@ -5,6 +5,7 @@
 mod world;
 
 mod smoke;
+mod upkeep;
 
 use std::sync::OnceLock;
 

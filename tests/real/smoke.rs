@@ -110,7 +110,9 @@ fn gamma_files_by_name_into_folders_without_special_use() {
         arrived(world, &user, folder, 1);
     }
     let gus = world.user("gamma.test", "gus").unwrap();
-    world.sieve(&gus, "require \"fileinto\";\nif header :contains \"Subject\" \"offer\" { fileinto \"Promotions\"; }").unwrap();
+    world
+        .sieve(&gus, "require \"fileinto\";\nif header :contains \"Subject\" \"offer\" { fileinto \"Promotions\"; }")
+        .unwrap();
     directly(world, &gus, "no-reply@good.test", "an offer", &[]);
     directly(world, &gus, "no-reply@good.test", "a receipt", &[]);
     arrived(world, &gus, "Promotions", 1);
@@ -124,7 +126,10 @@ fn delta_refuses_by_name() {
     for (name, answer) in [
         ("reject-1", "550 5.1.1 <reject-1@delta.test>: Recipient address rejected: no such user here"),
         ("full-1", "452 4.2.2 <full-1@delta.test>: Recipient address rejected: mailbox full, try again later"),
-        ("refuse-1", "554 5.7.1 <refuse-1@delta.test>: Recipient address rejected: message refused: it looks like spam"),
+        (
+            "refuse-1",
+            "554 5.7.1 <refuse-1@delta.test>: Recipient address rejected: message refused: it looks like spam",
+        ),
     ] {
         let user = world.user("delta.test", name).unwrap();
         let heard = directly(world, &user, "no-reply@good.test", "hello", &[]);

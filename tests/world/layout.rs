@@ -85,9 +85,10 @@ impl Site<'_> {
         make(&home, 0o755, None)?;
         make(&home.join("data"), 0o700, Some("postfix"))?;
         make(&home.join("spool"), 0o755, None)?;
-        for name in
-            ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"]
-        {
+        for name in [
+            "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved",
+            "trace",
+        ] {
             make(&home.join("spool").join(name), 0o700, Some("postfix"))?;
         }
         make(&home.join("spool/pid"), 0o755, None)?;

@@ -241,13 +241,14 @@ impl World {
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let address = |host: u8| self.net.address(host);
-        let mut doors = vec![(address(53), 53), (address(34), 10023), (address(23), 587)];
+        let mut doors = vec![(address(53), 53), (address(34), 10023), (address(23), 465), (address(23), 587)];
         doors.extend([25, 465, 587].map(|port| (address(21), port)));
         for host in 31..=34 {
             doors.extend([25, 143, 993].map(|port| (address(host), port)));
         }
-        let mut sockets: Vec<_> =
-            ["rspamd", "opendkim-relay", "opendkim-beta", "opendmarc"].map(|name| self.state.join("run").join(name)).into();
+        let mut sockets: Vec<_> = ["rspamd", "opendkim-relay", "opendkim-beta", "opendmarc"]
+            .map(|name| self.state.join("run").join(name))
+            .into();
         sockets.extend(["alpha", "beta", "gamma", "delta"].map(|name| self.state.join(name).join("run/lmtp")));
         sockets.push(self.state.join("relay-auth/run/postfix-auth"));
         let keeper = &mut self.keeper;
