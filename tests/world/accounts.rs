@@ -68,7 +68,7 @@ impl World {
             .map_err(|error| problem("the account", &error))?;
         drop(changes);
         // Dovecot looks at the file once a second at most.
-        wait_for("the new password to be good", Duration::from_secs(5), || {
+        wait_for("the new password to be good", Duration::from_secs(20), || {
             let mut command = self.dovecot_command(&mailbox.receiver, "doveadm")?;
             self.run(command.args(["auth", "test", &mailbox.address, password])).map(drop)
         })?;
