@@ -8,6 +8,7 @@ mod landfall;
 mod landing;
 mod lifecycle;
 mod smoke;
+mod upkeep;
 
 use std::sync::OnceLock;
 

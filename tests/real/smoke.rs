@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::the_world;
-use crate::world::{Mailbox, Message, RELAY_PASSWORD, RELAY_USER, World, wait_for};
+use crate::world::accounts::Message;
+use crate::world::{Mailbox, RELAY_PASSWORD, RELAY_USER, World, wait_for};
 
 const SOON: Duration = Duration::from_secs(20);
 

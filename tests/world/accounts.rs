@@ -33,7 +33,7 @@ pub struct Message {
     pub uid: u32,
     /// Its flags, sorted, `\Recent` left out.
     pub flags: Vec<String>,
-    /// The whole of it, with LF line ends.
+    /// The whole of it, with LF as line end.
     pub text: String,
 }
 
@@ -68,7 +68,7 @@ impl World {
             .map_err(|error| problem("the account", &error))?;
         drop(changes);
         // Dovecot looks at the file once a second at most.
-        wait_for("the new password to be good", Duration::from_secs(5), || {
+        wait_for("the new password to be good", Duration::from_secs(20), || {
             let mut command = self.dovecot_command(&mailbox.receiver, "doveadm")?;
             self.run(command.args(["auth", "test", &mailbox.address, password])).map(drop)
         })?;
@@ -173,7 +173,7 @@ fn message(fields: &Value) -> Option<Message> {
     let mut flags: Vec<_> =
         text("flags")?.split_whitespace().filter(|flag| *flag != "\\Recent").map(str::to_owned).collect();
     flags.sort();
-    Some(Message { uid: text("uid")?.parse().ok()?, flags, text: text("text")?.to_owned() })
+    Some(Message { uid: text("uid")?.parse().ok()?, flags, text: text("text")?.replace("\r\n", "\n") })
 }
 
 /// Writes an account anew. Dovecot reads the file again when its time has changed, which it compares by the second: so every

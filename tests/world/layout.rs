@@ -19,8 +19,6 @@ macro_rules! etc {
 
 /// Makes the directory and everything in it.
 pub(in crate::world) fn write(state: &Path, net: Net) -> Result<()> {
-    // What a world left behind that was itself killed together with its keeper: the net is ours, so it is nobody's.
-    drop(fs::remove_dir_all(state));
     for name in ["log", "run", "dns", "tls", "filters", "rspamd", "postgrey", "test"] {
         make(&state.join(name), 0o755, None)?;
     }

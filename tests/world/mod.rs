@@ -7,7 +7,7 @@
 //!
 //! Everything here blocks. It needs root and the packages of `tests/setup.sh`, and says so where they are missing.
 
-mod accounts;
+pub mod accounts;
 mod layout;
 mod net;
 mod tls;
@@ -23,7 +23,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-pub use accounts::{Mailbox, Message};
+pub use accounts::Mailbox;
 
 /// The receivers' domains.
 pub const RECEIVERS: [&str; 4] = ["alpha.test", "beta.test", "gamma.test", "delta.test"];
@@ -37,6 +37,13 @@ pub const RELAY_PASSWORD: &str = "relay-secret";
 /// Something in the world went wrong; the text says what.
 #[derive(Debug)]
 pub struct Problem(String);
+
+impl Problem {
+    /// One with this text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -195,7 +202,7 @@ impl World {
         let place = place.and_then(|place| u8::try_from(place).ok());
         place
             .map(|place| self.net.address(31 + place))
-            .ok_or_else(|| Problem(format!("no receiver {receiver}; there are {RECEIVERS:?}")))
+            .ok_or_else(|| Problem::new(format!("no receiver {receiver}; there are {RECEIVERS:?}")))
     }
 
     /// The directory of a receiver's Dovecot.
@@ -236,12 +243,12 @@ impl World {
             return Ok(output);
         }
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        Err(Problem(format!("{command:?} failed: {status}\n{out}{err}")))
+        Err(Problem::new(format!("{command:?} failed: {status}\n{out}{err}")))
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let address = |host: u8| self.net.address(host);
-        let mut doors = vec![(address(53), 53), (address(34), 10023), (address(23), 587)];
+        let mut doors = vec![(address(53), 53), (address(34), 10023), (address(23), 465), (address(23), 587)];
         doors.extend([25, 465, 587].map(|port| (address(21), port)));
         for host in 31..=34 {
             doors.extend([25, 143, 993].map(|port| (address(host), port)));
@@ -265,7 +272,7 @@ impl World {
                 None => Ok(()),
             }
         });
-        ready.map_err(|Problem(text)| Problem(format!("{text}\n{}", log_tails(&self.state.join("log")))))
+        ready.map_err(|Problem(text)| Problem::new(format!("{text}\n{}", log_tails(&self.state.join("log")))))
     }
 }
 
@@ -318,7 +325,9 @@ fn keep(state: &Path, net: net::Net, black_hole: TcpListener) -> Result<Child> {
 fn check_machine() -> Result<()> {
     let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     if !root {
-        return Err(Problem("the real servers need root: run `make real` (it uses sudo), or the tests as root".into()));
+        return Err(Problem::new(
+            "the real servers need root: run `make real` (it uses sudo), or the tests as root".into(),
+        ));
     }
     let programs = [
         "/usr/sbin/unbound",
@@ -338,7 +347,7 @@ fn check_machine() -> Result<()> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Problem(format!("not on this machine: {}; run `make setup`", missing.join(", "))))
+        Err(Problem::new(format!("not on this machine: {}; run `make setup`", missing.join(", "))))
     }
 }
 
@@ -362,7 +371,7 @@ pub fn wait_for<T, E: std::fmt::Display>(
         match attempt() {
             Ok(value) => return Ok(value),
             Err(error) if start.elapsed().unwrap_or(limit) >= limit => {
-                return Err(Problem(format!("waited {limit:?} in vain for {what}: {error}")));
+                return Err(Problem::new(format!("waited {limit:?} in vain for {what}: {error}")));
             }
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
@@ -383,5 +392,5 @@ fn log_tails(logs: &Path) -> String {
 }
 
 fn problem(what: &str, error: &dyn std::fmt::Display) -> Problem {
-    Problem(format!("{what}: {error}"))
+    Problem::new(format!("{what}: {error}"))
 }

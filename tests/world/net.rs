@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::process;
 
 use crate::world::{Problem, Result};
 
@@ -16,9 +17,10 @@ impl Net {
         Ipv4Addr::new(127, self.0, self.1, host)
     }
 
-    /// Where the world keeps its files. Short, because Dovecot's sockets below it may have 107 bytes at most.
+    /// Where the world keeps its files. Short, because Dovecot's sockets below it may have 107 bytes at most; and of this process, so that
+    /// it is never mistaken for an earlier world's on the same net.
     pub(in crate::world) fn state_directory(self) -> PathBuf {
-        PathBuf::from(format!("/tmp/landfall-world-{}-{}", self.0, self.1))
+        PathBuf::from(format!("/tmp/landfall-world-{}-{}-{}", self.0, self.1, process::id()))
     }
 }
 
