@@ -17,6 +17,9 @@ const MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Reads a duration. Units stand from long to short, each once.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
+    if text.contains(char::is_whitespace) {
+        return Err("it is written without spaces".to_owned());
+    }
     if text.chars().all(|c| c.is_ascii_digit()) && !text.is_empty() {
         return Err(format!("the unit is missing, such as `{text}s`"));
     }
@@ -94,6 +97,7 @@ mod tests {
             ("1h30", "the unit is missing"),
             ("30m1h", "`h` is out of order"),
             ("1m1m", "`m` is out of order"),
+            ("2 h", "it is written without spaces"),
             ("15min", "`min` is no unit; w, d, h, m, s and ms are"),
             ("9999w", "more than ten years"),
             ("99999999999999999999s", ""),

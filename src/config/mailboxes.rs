@@ -1,7 +1,6 @@
 //! `mailboxes:`, the test accounts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::address;
 use crate::config::catalog::{self, Catalog, Receiver};
@@ -23,7 +22,7 @@ pub(super) static MAILBOXES: Key = Key::new(
 .required();
 
 static SECTION: Section = Section {
-    refused: &[("s3", "not supported by this version; use `imap`")],
+    refused: &[("s3", "not supported by this version; use `imap`", "imap")],
     ..Section::new(
         "mailbox",
         "A test account at a receiver. It should have no safe senders, no contacts and no filters of its own, or it measures those.",
@@ -152,8 +151,7 @@ fn imap(cx: &Context<'_>, node: &Node, account: &Account<'_>) -> Read<ImapServer
     let server = endpoint::server(&fields, Protocol::Imap, known.as_ref());
     let credentials = endpoint::credentials(&fields, Some(account.address.unwrap_or("-")));
     let folders = fields.optional(&catalog::FOLDERS, catalog::folders);
-    let second = Duration::from_secs(1);
-    let poll = fields.value(&POLL, |cx, node| read::at_least(cx, node, second, "it must be at least 1s"));
+    let poll = fields.value(&POLL, read::seconds);
     let server = server?;
     endpoint::warn_exposed(cx, node.at, &server);
     if let (Some(receiver), None) =
