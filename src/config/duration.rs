@@ -46,7 +46,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Writes a duration the way [`parse`] reads it, to the millisecond.
+/// Writes a duration the way the configuration has it, such as `1h30m`, to the millisecond.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -139,7 +139,7 @@ impl<T> Declared<T> {
         mut one: impl FnMut(&str, &Entry) -> Read<T>,
     ) -> Self {
         let cx = fields.cx;
-        let entries = fields.entry(key).map(|entry| mapping(cx, &entry.value, key.meaning));
+        let entries = fields.entry(key).map(|entry| mapping(cx, &entry.value, &format!("{} by name", key.name)));
         let mut items = BTreeMap::new();
         for entry in entries.and_then(Result::ok).unwrap_or_default() {
             let name = read::check_name(cx, entry.at, &entry.key, what);

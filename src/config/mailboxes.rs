@@ -1,5 +1,6 @@
 //! `mailboxes:`, the test accounts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::address;
@@ -92,7 +93,15 @@ static POLL: Key =
         .default("30s");
 
 pub(super) fn read(fields: &Fields<'_>, catalog: &Catalog) -> Declared<Mailbox> {
-    Declared::read(fields, &MAILBOXES, "mailbox", |name, entry| mailbox(fields.cx, name, entry, catalog))
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    Declared::read(fields, &MAILBOXES, "mailbox", |name, entry| {
+        let mailbox = mailbox(fields.cx, name, entry, catalog)?;
+        match owners.insert(mailbox.address.to_ascii_lowercase(), name.to_owned()) {
+            // A seed would be found in both, and be called a duplicate.
+            Some(owner) => Err(fields.cx.error(entry.at, format!("`{name}` has the address of `{owner}`"))),
+            None => Ok(mailbox),
+        }
+    })
 }
 
 fn mailbox(cx: &Context<'_>, name: &str, entry: &Entry, catalog: &Catalog) -> Read<Mailbox> {

@@ -180,7 +180,12 @@ fn expectable_words() -> Vec<&'static str> {
 
 fn expect(cx: &Context<'_>, node: &Node) -> Read<Expectation> {
     let all: Vec<_> = expectable().collect();
-    let outcomes = read::many(cx, node, "an outcome", |cx, node| read::word(cx, node, &all, Outcome::as_str))?;
+    let outcomes = read::many(cx, node, "an outcome", |cx, node| match &node.value {
+        Value::Scalar { text, .. } if text == Outcome::Unobserved.as_str() => {
+            Err(cx.error(node.at, "nobody can expect `unobserved`: it says that nobody could look"))
+        }
+        _ => read::word(cx, node, &all, Outcome::as_str),
+    })?;
     if outcomes.is_empty() {
         return Err(cx.error(node.at, "no outcome is expected; name at least one, or leave the key out for `inbox`"));
     }

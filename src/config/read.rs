@@ -19,6 +19,8 @@ pub(super) static NAME: Form =
 pub(super) static FILE: Form = Form::new("a file name");
 pub(super) static HOST: Form = Form::new("a host name or an IP address").pattern("^[A-Za-z0-9:._-]{1,253}$");
 pub(super) static DOMAIN: Form = Form::new("a domain name").pattern(r"^(\*\.)?[A-Za-z0-9._-]{1,253}$");
+pub(super) static SELECTOR: Form =
+    Form::new("a selector such as `s1` or `20260101`").pattern("^[A-Za-z0-9._-]{1,253}$");
 pub(super) static HELO: Form = Form::new("a host name, or an address such as `[192.0.2.1]`")
     .pattern(r"^(\[[0-9A-Za-z:.]+\]|[A-Za-z0-9._-]{1,253})$");
 pub(super) static IP: Form = Form::new("an IP address").pattern("^[0-9A-Fa-f:.]+$");
@@ -174,27 +176,44 @@ pub(super) fn domain(cx: &Context<'_>, node: &Node) -> Read<String> {
     })
 }
 
+/// The selector of a DKIM key (RFC 6376 §3.1). Numbers, such as dates, are usual.
+pub(super) fn selector(cx: &Context<'_>, node: &Node) -> Read<String> {
+    formed(cx, node, &SELECTOR, |text| check_labels(text).map(|()| text.to_owned()))
+}
+
 /// A DNS name or an address, without a port.
 pub(super) fn host(cx: &Context<'_>, node: &Node) -> Read<String> {
     formed(cx, node, &HOST, |text| match text.parse::<IpAddr>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => check_host(text).map(|()| text.to_owned()),
+        // A dot at the end says that the name is complete; the resolver knows what to make of it.
+        Err(_) => check_host(text.strip_suffix('.').unwrap_or(text)).map(|()| text.to_owned()),
     })
 }
 
-/// Checks the letters and lengths of a DNS name (RFC 1035 §2.3.4; an underscore is in use, though no host name should have one).
+/// Checks a domain name. One whose last label is a number would be a mistyped address (RFC 3696 §2).
 pub(super) fn check_host(text: &str) -> Result<(), String> {
-    let labels = text.strip_suffix('.').unwrap_or(text);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    check_labels(text)?;
+    match text.rsplit('.').next() {
+        Some(last) if last.bytes().all(|b| b.is_ascii_digit()) => Err("it is neither an address nor a name".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the letters and lengths of a DNS name's labels (RFC 1035 §2.3.4, RFC 1123 §2.1; the underscore is in use too).
+fn check_labels(text: &str) -> Result<(), String> {
+    let plain = |label: &str| {
+        let inner = !label.starts_with('-') && !label.ends_with('-') && (1..=63).contains(&label.len());
+        inner && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
     if text.contains("://") {
         Err("without the scheme".to_owned())
+    } else if text.starts_with('[') {
+        Err("an IPv6 address has no brackets here".to_owned())
     } else if text.contains(':') {
         Err("the port has a key of its own".to_owned())
     } else if !text.is_ascii() {
         Err("international names are written as `xn--...`".to_owned())
-    } else if text.len() > 253 || labels.split('.').any(|label| label.is_empty() || label.len() > 63) {
-        Err(String::new())
-    } else if labels.split('.').all(|label| label.chars().all(plain)) {
+    } else if text.len() <= 253 && text.split('.').all(plain) {
         Ok(())
     } else {
         Err(String::new())

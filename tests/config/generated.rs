@@ -42,7 +42,7 @@ fn the_schema_takes_what_the_loader_takes() {
 }
 
 /// What a schema cannot know: what the system and the catalog say. (Other such errors stand in files with errors of form.)
-const BEYOND_A_SCHEMA: [&str; 3] = ["catalog-errors", "catalog-missing", "mailbox-provider"];
+const BEYOND_A_SCHEMA: [&str; 4] = ["catalog-errors", "catalog-missing", "mailbox-provider", "mailbox-twice"];
 
 #[test]
 fn the_schema_refuses_what_is_wrong_by_its_form() {
