@@ -167,6 +167,37 @@ async fn a_message_is_taken_whole_cut_or_found_gone() {
 }
 
 #[tokio::test]
+async fn an_empty_folder_is_not_asked_for_messages_until_one_comes() {
+    let (mut imap, scripted) = session("", async |mut peer: Peer| {
+        peer.open("EXAMINE \"INBOX\"", 0).await;
+        peer.answer("NOOP", "* 1 EXISTS\r\n{tag} OK done\r\n").await;
+        peer.answer("UID FETCH 1:* (UID)", "* 1 FETCH (UID 100)\r\n{tag} OK done\r\n").await;
+    })
+    .await;
+    imap.examine("INBOX").await.unwrap().unwrap();
+    assert_eq!(imap.uids(1, None).await, Ok(Vec::new()));
+    assert_eq!(imap.headers(1, None, &FIELDS).await, Ok(Vec::new()));
+    imap.noop().await.unwrap();
+    assert_eq!(imap.uids(1, None).await, Ok(vec![100]));
+    scripted.done().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_of_one_batch_is_bounded_altogether() {
+    let (mut imap, scripted) = session("", async |mut peer: Peer| {
+        peer.line().await;
+        let fields = "z".repeat(16 << 10);
+        for uid in 1..=1100 {
+            peer.say(&format!("* 1 FETCH (UID {uid} BODY[HEADER.FIELDS (X)] {{16384}}\r\n{fields})\r\n")).await;
+        }
+    })
+    .await;
+    let fault = imap.headers(1, None, &FIELDS).await.unwrap_err();
+    assert_eq!((fault.reason, fault.detail.as_str()), (MailboxFault::Protocol, "more than 16777216 bytes to keep"));
+    scripted.done().await;
+}
+
+#[tokio::test]
 async fn a_hundred_thousand_messages_are_walked_in_batches() {
     let (mut imap, scripted) = session("", async |mut peer: Peer| {
         peer.open("EXAMINE \"INBOX\"", 100_000).await;
