@@ -19,8 +19,9 @@ use crate::net::imap::response::{Condition, Data, Response, Status};
 
 /// One logged-in session. Drop it after any [`Fault`].
 ///
-/// What an idle session costs: the TLS state of `rustls`, and at most one KiB of our own (a read buffer of 512 bytes and the
-/// list of capabilities); the larger buffers of a command are given back when it ends.
+/// What an idle session costs: 27 KiB, measured as the growth of the process over 500 sessions in IDLE over TLS, task and all.
+/// Almost all of it is the state of `rustls`; our own part is a read buffer of 512 bytes and the list of capabilities, because
+/// the larger buffers of a command are given back when it ends. Besides, each session has its socket.
 pub struct Imap {
     pub(super) stream: Stream,
     pub(super) framer: Framer,
