@@ -266,7 +266,7 @@ impl Imap {
         take: impl FnMut(Data) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let status = self.run("FETCH", Command::new(command), keep, take).await?;
-        let gone = status.condition == Condition::No && (status.says("EXPUNGEISSUED") || status.says("NONEXISTENT"));
+        let gone = status.condition == Condition::No && status.says("EXPUNGEISSUED");
         if status.is_ok() || gone { Ok(()) } else { Err(self.refused("FETCH", status)) }
     }
 

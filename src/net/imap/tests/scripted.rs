@@ -71,7 +71,7 @@ impl Peer {
 
     /// Opens a folder of `exists` messages.
     pub(super) async fn open(&mut self, command: &str, exists: u32) {
-        let text = "EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen [x])] fine\r\n* OK [UIDVALIDITY 7] UIDs valid\r\n\
+        let text = "EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen [x])] fine\r\n* OK [UIDVALIDITY 7] UIDs \r\n\
                     * OK [UIDNEXT 100] Predicted\r\n{tag} OK [READ-WRITE] open\r\n";
         self.answer(command, &format!("* {exists} {text}")).await;
     }
