@@ -3,6 +3,9 @@
 use crate::net::imap::scan::Scanner;
 use crate::net::imap::utf7;
 
+/// More attributes than any folder has; the rest is not kept.
+const MOST_ATTRIBUTES: usize = 32;
+
 /// A folder of the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folder {
@@ -60,7 +63,9 @@ fn attributes(scanner: &mut Scanner) -> Option<Vec<String>> {
         if attribute.is_empty() {
             return None;
         }
-        attributes.push(String::from_utf8_lossy(&attribute).to_ascii_lowercase());
+        if attributes.len() < MOST_ATTRIBUTES {
+            attributes.push(String::from_utf8_lossy(&attribute).to_ascii_lowercase());
+        }
     }
 }
 

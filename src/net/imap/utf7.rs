@@ -1,7 +1,7 @@
 //! Folder names on the wire: modified UTF-7 (RFC 3501 §5.1.3).
 //!
-//! IMAP names were ASCII once, so that everything else hides between `&` and `-`: UTF-16 (big-endian) in base64 with `,` for `/` and
-//! without padding; `&` itself is `&-`. QQ's junk folder is `Junk`, NetEase's `&V4NXPpCuTvY-` (垃圾邮件). Servers that
+//! IMAP names were ASCII once, so that everything else hides between `&` and `-`: UTF-16 (big-endian) in base64 with `,` for
+//! `/` and without padding; `&` itself is `&-`. QQ's junk folder is `Junk`, NetEase's `&V4NXPpCuTvY-` (垃圾邮件). Servers that
 //! speak UTF-8 (RFC 6855) do so only to clients that enable it, and some against the rules without being asked.
 
 use std::fmt::Write as _;
