@@ -12,12 +12,13 @@ use tokio_util::either::Either;
 
 use crate::model::{Credentials, Endpoint, ImapServer, MailboxFault, Secret, TlsMode};
 use crate::net::dial::Dialer;
-use crate::net::imap::base64;
 use crate::net::imap::command::Command;
 use crate::net::imap::fault::Fault;
 use crate::net::imap::limits::Limits;
 use crate::net::imap::response::{Condition, Data, Response};
 use crate::net::imap::session::Imap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 impl Imap {
     /// Connects, secures the connection as configured, and logs in.
@@ -108,7 +109,7 @@ impl Imap {
             return Err(Fault::new(MailboxFault::Auth, "the user name or the password holds a NUL character"));
         }
         // RFC 4616: authorization identity (none), user, password.
-        let plain = Zeroizing::new(base64::encode(Zeroizing::new(format!("\0{}\0{}", *user, *password)).as_bytes()));
+        let plain = Zeroizing::new(STANDARD.encode(Zeroizing::new(format!("\0{}\0{}", *user, *password)).as_bytes()));
         let (step, command) = self.login_command(&user, &password, &plain)?;
         let escaped = Zeroizing::new(password.replace('\\', "\\\\").replace('"', "\\\""));
         self.secrets = vec![plain, password, escaped];

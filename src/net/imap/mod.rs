@@ -18,7 +18,6 @@
 //! start, and fails on a status text that is not ASCII. To guard against all that takes a second parser in front of it; this
 //! one is all that is left to do.
 
-mod base64;
 mod capabilities;
 mod command;
 mod delete;
@@ -35,7 +34,6 @@ mod scan;
 mod session;
 #[cfg(test)]
 mod tests;
-pub mod utf7;
 
 pub use capabilities::Capabilities;
 pub use delete::Deleted;
