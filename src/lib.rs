@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod judge;
 pub mod metrics;
 pub mod model;
 pub mod net;

@@ -1,9 +1,9 @@
 //! Asking DNS, over the configured servers or the system's.
 //!
 //! Two failures must never be confused: the name does not exist (an answer), and nobody answered (no answer at all). The first is
-//! [`DnsError::NotFound`], the second [`DnsError::Failed`].
+//! [`DnsError::NotFound`] (or [`DnsError::NoData`]), the second [`DnsError::Failed`].
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -12,7 +12,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use thiserror::Error;
 
 /// Asks DNS. Cheap to clone; clones share one cache.
@@ -22,9 +22,12 @@ pub struct Resolver(TokioResolver);
 /// Why there is no answer to use.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DnsError {
-    /// The name, or this record type of it, does not exist: a definite answer.
+    /// The name does not exist: a definite answer.
     #[error("{0} does not exist in DNS")]
     NotFound(String),
+    /// The name exists and has no record of this type: a definite answer.
+    #[error("{0} has no such record in DNS")]
+    NoData(String),
     /// Nobody answered, or the answer was a server's error: nothing is known.
     #[error("DNS did not answer for {0}: {1}")]
     Failed(String, String),
@@ -84,27 +87,93 @@ impl Resolver {
     /// # Errors
     /// When nobody answered. A domain without MX records is no error.
     pub async fn exchanges(&self, domain: &str) -> Result<Vec<Exchange>, DnsError> {
-        let lookup = match self.0.lookup(absolute(domain), RecordType::MX).await {
-            Ok(lookup) => lookup,
-            Err(error) => match explain(domain, &error) {
-                DnsError::NotFound(_) => return Ok(vec![Exchange { preference: 0, host: domain.into() }]),
-                failed @ DnsError::Failed(..) => return Err(failed),
-            },
-        };
-        let mut exchanges: Vec<_> = lookup
-            .answers()
-            .iter()
-            .filter_map(|record| match &record.data {
-                RData::MX(mx) => {
-                    let host = mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase();
-                    Some(Exchange { preference: mx.preference, host })
-                }
+        match self.mx_records(domain).await {
+            Err(DnsError::NotFound(_) | DnsError::NoData(_)) => {
+                Ok(vec![Exchange { preference: 0, host: domain.into() }])
+            }
+            answer => answer,
+        }
+    }
+
+    /// The MX records of `domain`, best first; the host of a null MX (RFC 7505) is empty.
+    ///
+    /// # Errors
+    /// When there are none, or nobody answered.
+    pub async fn mx_records(&self, domain: &str) -> Result<Vec<Exchange>, DnsError> {
+        let mut exchanges = self
+            .records(domain, RecordType::MX, |data| match data {
+                RData::MX(mx) => Some(Exchange { preference: mx.preference, host: relative(&mx.exchange) }),
                 _ => None,
             })
-            .collect();
+            .await?;
         exchanges.sort();
         Ok(exchanges)
     }
+
+    /// The TXT records of `name`, the strings of each joined.
+    ///
+    /// # Errors
+    /// When there are none, or nobody answered.
+    pub async fn txt_records(&self, name: &str) -> Result<Vec<Vec<u8>>, DnsError> {
+        self.records(name, RecordType::TXT, |data| match data {
+            RData::TXT(txt) => Some(txt.txt_data.concat()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The A records of `name`.
+    ///
+    /// # Errors
+    /// When there are none, or nobody answered.
+    pub async fn a_records(&self, name: &str) -> Result<Vec<Ipv4Addr>, DnsError> {
+        self.records(name, RecordType::A, |data| match data {
+            RData::A(a) => Some(a.0),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The AAAA records of `name`.
+    ///
+    /// # Errors
+    /// When there are none, or nobody answered.
+    pub async fn aaaa_records(&self, name: &str) -> Result<Vec<Ipv6Addr>, DnsError> {
+        self.records(name, RecordType::AAAA, |data| match data {
+            RData::AAAA(aaaa) => Some(aaaa.0),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The names of `address`, without their final dots.
+    ///
+    /// # Errors
+    /// When there are none, or nobody answered.
+    pub async fn ptr_records(&self, address: IpAddr) -> Result<Vec<String>, DnsError> {
+        let name = Name::from(address).to_ascii();
+        self.records(&name, RecordType::PTR, |data| match data {
+            RData::PTR(ptr) => Some(relative(&ptr.0)),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn records<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        pick: impl Fn(&RData) -> Option<T>,
+    ) -> Result<Vec<T>, DnsError> {
+        let lookup = self.0.lookup(absolute(name), kind).await.map_err(|error| explain(name, &error))?;
+        let records: Vec<T> = lookup.answers().iter().filter_map(|record| pick(&record.data)).collect();
+        if records.is_empty() { Err(DnsError::NoData(name.into())) } else { Ok(records) }
+    }
+}
+
+/// Without its final dot, in lower case.
+fn relative(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// With its final dot, so that no search domain is tried.
@@ -124,8 +193,10 @@ fn name_server(server: &SocketAddr) -> NameServerConfig {
 }
 
 fn explain(name: &str, error: &NetError) -> DnsError {
-    if error.is_no_records_found() || error.is_nx_domain() {
+    if error.is_nx_domain() {
         DnsError::NotFound(name.into())
+    } else if error.is_no_records_found() {
+        DnsError::NoData(name.into())
     } else {
         DnsError::Failed(name.into(), error.to_string())
     }
