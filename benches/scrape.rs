@@ -40,6 +40,7 @@ fn settled(lane: &Lane, provider: &ProviderName) -> Settled {
         delivery: None,
         late: false,
         reading: Reading::default(),
+        bounce: None,
         findings: Vec::new(),
     }
 }

@@ -49,6 +49,7 @@ fn settled(seed: Arc<Seed>) -> Change {
         delivery: Some(Duration::from_secs(2)),
         late: false,
         reading: Reading::default(),
+        bounce: None,
         findings: Vec::new(),
     }))
 }

@@ -131,6 +131,8 @@ CREATE TABLE results (
     late INTEGER NOT NULL CHECK (late IN (0, 1)),
     -- What the receiver wrote on the copy (authentication, spam filter), a JSON object.
     reading TEXT NOT NULL CHECK (json_valid(reading)),
+    -- What its sender was told of it (a delivery status notification), a JSON object; NULL where it was told nothing.
+    bounce TEXT CHECK (json_valid(bounce)),
     -- What is wrong, worst first, a JSON array.
     findings TEXT NOT NULL CHECK (json_valid(findings))
 ) STRICT;

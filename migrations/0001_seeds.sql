@@ -80,6 +80,7 @@ CREATE TABLE results (
     delivery_ms INTEGER CHECK (delivery_ms >= 0),
     late INTEGER NOT NULL CHECK (late IN (0, 1)),
     reading TEXT NOT NULL CHECK (json_valid(reading)),
+    bounce TEXT CHECK (json_valid(bounce)),
     findings TEXT NOT NULL CHECK (json_valid(findings))
 ) STRICT;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{
-    Attempted, Cursor, Kept, MailboxFault, MailboxName, Seed, SeedId, Seen, Settled, Sighting, Snapshot, Token,
+    Attempted, Bounce, Cursor, Finding, Kept, MailboxFault, MailboxName, Returned, Seed, SeedId, Seen, Settled,
+    Sighting, Snapshot, Token,
 };
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::record::Record;
@@ -44,6 +45,10 @@ impl<S: Store> Ledger for Books<S> {
 
     async fn seen(&self, token: Token, sighting: Arc<Sighting>) -> Result<Seen, LedgerError> {
         self.0.seen(token, sighting).await.map_err(failed)
+    }
+
+    async fn returned(&self, token: Token, bounce: Arc<Bounce>, late: Finding) -> Result<Returned, LedgerError> {
+        self.0.returned(token, bounce, late).await.map_err(failed)
     }
 
     async fn settle(&self, settled: Arc<Settled>) -> Result<bool, LedgerError> {

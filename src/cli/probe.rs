@@ -19,7 +19,7 @@ use crate::cli::run::stop_on_signals;
 use crate::cli::{Format, Output, Verdict};
 use crate::clock::{Clock, Rng};
 use crate::config::{self, Config};
-use crate::model::{Lane, Plan, Settled};
+use crate::model::{Lane, MailboxName, Plan, Settled};
 use crate::record::Record;
 use crate::schedule::Slot;
 use crate::store::SqliteStore;
@@ -100,7 +100,9 @@ impl ProbeArgs {
         }
         let lanes: Vec<Lane> = chosen.lanes().map(|(lane, _)| lane).collect();
         chosen.routes.retain(|name, _| lanes.iter().any(|lane| lane.route == *name));
-        chosen.mailboxes.retain(|name, _| lanes.iter().any(|lane| lane.mailbox == *name));
+        let routes = &chosen.routes;
+        let bounces = |name: &MailboxName| routes.values().any(|route| route.bounces.as_ref() == Some(name));
+        chosen.mailboxes.retain(|name, _| lanes.iter().any(|lane| lane.mailbox == *name) || bounces(name));
         if lanes.is_empty() {
             return Err("no probe sends by that route to that mailbox: nothing to do".into());
         }

@@ -92,8 +92,8 @@ fn config(cx: &Context<'_>, root: &Node) -> Read<Config> {
     let dns = store::dns(&fields);
     let catalog = store::catalog(&fields)?;
     let identities = identities::read(&fields);
-    let routes = routes::read(&fields, &identities);
     let mailboxes = mailboxes::read(&fields, &catalog);
+    let routes = routes::read(&fields, &identities, &mailboxes);
     let world = probes::World { identities: &identities, routes: &routes, mailboxes: &mailboxes, catalog: &catalog };
     let probes = probes::read(&fields, &world);
     later::check(&fields);
@@ -105,7 +105,7 @@ fn config(cx: &Context<'_>, root: &Node) -> Read<Config> {
     }
     identities.warn_unused(cx, "route and no probe");
     routes.warn_unused(cx, "probe");
-    mailboxes.warn_unused(cx, "probe");
+    mailboxes.warn_unused(cx, "probe and no route");
     let (dns_servers, dns_timeout) = dns?;
     let plan =
         Plan { routes: routes.into_values()?, mailboxes: mailboxes.into_values()?, probes: probes.into_values()? };

@@ -7,7 +7,7 @@ use crate::config::key::{Key, Kind, Section};
 use crate::config::problem::{Context, Read};
 use crate::config::read;
 use crate::config::tree::{Entry, Node};
-use crate::model::{Identity, RetryPolicy, Route, RouteKind, RouteName};
+use crate::model::{Identity, Mailbox, RetryPolicy, Route, RouteKind, RouteName};
 
 pub(super) static ROUTES: Key = Key::new(
     "routes",
@@ -22,7 +22,7 @@ static SECTION: Section = Section {
     ..Section::new(
         "route",
         "A way out: through one SMTP server (`smtp`), or straight to the recipient's own servers (`mx`).",
-        &[&IDENTITY, &SMTP, &MX, &HELO, &RETRY, &CONNECTIONS],
+        &[&IDENTITY, &SMTP, &MX, &HELO, &RETRY, &CONNECTIONS, &BOUNCES],
     )
 };
 static IDENTITY: Key =
@@ -59,6 +59,14 @@ static CONNECTIONS: Key = Key::new(
     "4",
 )
 .default("4");
+
+static BOUNCES: Key = Key::new(
+    "bounces",
+    Kind::Text(&read::NAME),
+    "The mailbox that receives mail to the envelope sender. Bounces are recognised in every mailbox; this one is also looked at often while \
+     seeds by this route are under way, and need not be in any probe.",
+    "returns",
+);
 
 static SMTP_SECTION: Section = Section::new(
     "SMTP server",
@@ -102,11 +110,22 @@ static TIMES: Key =
 static INTERVAL: Key =
     Key::new("interval", Kind::Text(&DURATION), "How long to wait before each.", "15m").default("15m");
 
-pub(super) fn read(fields: &Fields<'_>, identities: &Declared<Identity>) -> Declared<Route> {
-    Declared::read(fields, &ROUTES, "route", |name, entry| route(fields.cx, name, entry, identities))
+/// Reads the routes, which refer to identities and mailboxes.
+pub(super) fn read(
+    fields: &Fields<'_>,
+    identities: &Declared<Identity>,
+    mailboxes: &Declared<Mailbox>,
+) -> Declared<Route> {
+    Declared::read(fields, &ROUTES, "route", |name, entry| route(fields.cx, name, entry, identities, mailboxes))
 }
 
-fn route(cx: &Context<'_>, name: &str, entry: &Entry, identities: &Declared<Identity>) -> Read<Route> {
+fn route(
+    cx: &Context<'_>,
+    name: &str,
+    entry: &Entry,
+    identities: &Declared<Identity>,
+    mailboxes: &Declared<Mailbox>,
+) -> Read<Route> {
     let fields = Fields::open(cx, &entry.value, &SECTION)?;
     let identity = fields.required(&IDENTITY, |cx, node| identities.refer(cx, node));
     let kind = fields.exactly_one(&[&SMTP, &MX]).and_then(|entry| match entry.key == SMTP.name {
@@ -115,6 +134,7 @@ fn route(cx: &Context<'_>, name: &str, entry: &Entry, identities: &Declared<Iden
     });
     let helo = fields.optional(&HELO, read::helo);
     let retry = fields.optional(&RETRY, retry);
+    let bounces = fields.optional(&BOUNCES, |cx, node| mailboxes.refer(cx, node));
     let connections = fields.value(&CONNECTIONS, read::count(1, 1000));
     let (kind, inner) = kind?;
     let helo = match (helo?, inner) {
@@ -131,6 +151,7 @@ fn route(cx: &Context<'_>, name: &str, entry: &Entry, identities: &Declared<Iden
         helo,
         retry: retry?.unwrap_or_default(),
         connections: usize::try_from(connections?).unwrap_or(1),
+        bounces: bounces?.map(|mailbox| mailbox.name.clone()),
     })
 }
 

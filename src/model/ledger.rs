@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attempt, Pending, SeedId, Settled, Stage, Token};
+use crate::model::{Attempt, Lane, Pending, SeedId, Settled, Stage, Token};
 
 /// What is to become of a seed after an attempt to hand it off.
 #[derive(Clone, Debug)]
@@ -38,6 +38,21 @@ pub enum Seen {
     /// This copy was recorded before.
     Known,
     /// The token is not ours, or the seed was sent to another mailbox.
+    Foreign,
+}
+
+/// What a bounce was to the writer.
+#[derive(Clone, Debug)]
+pub enum Returned {
+    /// It ends this seed, which is now to be settled.
+    Settles(Arc<Pending>),
+    /// Its seed is still being handed off: to be said again when that is over.
+    Early,
+    /// It came after its seed had ended; it is kept with the seed's result, whose outcome stays.
+    Late(Lane),
+    /// The seed's bounce was recorded before, or a copy of the seed was found.
+    Known,
+    /// The token is not ours.
     Foreign,
 }
 

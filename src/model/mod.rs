@@ -7,6 +7,7 @@
 //! one moment, the only thing that metrics and pages read.
 
 mod authres;
+mod bounce;
 mod envelope;
 mod finding;
 mod handoff;
@@ -24,10 +25,11 @@ mod snapshot;
 mod token;
 
 pub use authres::{AuthenticationResults, MethodResult, Property};
+pub use bounce::{Bounce, BounceAction};
 pub use envelope::Envelope;
 pub use finding::{Finding, Severity};
 pub use handoff::{Attempt, Command, Handoff, HandoffResult, Phase, Reply, Timings, Unreachable};
-pub use ledger::{Attempted, Kept, Next, Seen};
+pub use ledger::{Attempted, Kept, Next, Returned, Seen};
 pub use mailbox::{Cursor, MailboxFault};
 pub use name::{IdentityName, MailboxName, ProbeName, ProviderName, RouteName};
 pub use outcome::{Expectation, Outcome};

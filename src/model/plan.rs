@@ -1,6 +1,6 @@
 //! What the configuration asks for, checked: identities, routes, mailboxes and probes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +29,13 @@ impl Plan {
                 })
             })
         })
+    }
+
+    /// The routes whose bounces come to `mailbox`.
+    #[must_use]
+    pub fn bouncing_to(&self, mailbox: &MailboxName) -> BTreeSet<RouteName> {
+        let returning = self.routes.values().filter(|route| route.bounces.as_ref() == Some(mailbox));
+        returning.map(|route| route.name.clone()).collect()
     }
 }
 
@@ -73,6 +80,9 @@ pub struct Route {
     pub retry: RetryPolicy,
     /// How many seeds may be in SMTP at once.
     pub connections: usize,
+    /// The mailbox that receives what is sent to the envelope sender. Every watched mailbox is searched for bounces; this one is also looked at
+    /// as often as the seed's own while seeds by this route are under way.
+    pub bounces: Option<MailboxName>,
 }
 
 /// How a route hands off.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Attempt, Finding, Outcome, Reading, Seed};
+use crate::model::{Attempt, Bounce, Finding, Outcome, Reading, Seed};
 
 /// A seed that has ended, with everything that was learned on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Settled {
     pub late: bool,
     /// What the copy said; empty where there is none.
     pub reading: Reading,
+    /// What its sender was told of it: with [`Outcome::Bounced`] that is how it ended; with another outcome the notification came after the end.
+    pub bounce: Option<Bounce>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
 }

@@ -1,6 +1,6 @@
 //! The state of everything at one moment. The single writer publishes it; metrics and pages read it and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -76,5 +76,10 @@ impl Snapshot {
     /// The seeds under way to `mailbox`.
     pub fn pending_in<'a>(&'a self, mailbox: &'a MailboxName) -> impl Iterator<Item = &'a Arc<Pending>> + Clone {
         self.pending.values().filter(move |pending| pending.seed.lane.mailbox == *mailbox)
+    }
+
+    /// The seeds under way by one of `routes`.
+    pub fn pending_by<'a>(&'a self, routes: &'a BTreeSet<RouteName>) -> impl Iterator<Item = &'a Arc<Pending>> + Clone {
+        self.pending.values().filter(move |pending| routes.contains(&pending.seed.lane.route))
     }
 }

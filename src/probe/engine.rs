@@ -90,6 +90,7 @@ impl<L: Ledger> Engine<L> {
             let context = Context {
                 mailbox: mailbox.clone(),
                 marks: marks.clone(),
+                returns: Arc::new(self.plan.bouncing_to(name)),
                 ledger: self.ledger.clone(),
                 dialer: self.dialer.clone(),
                 clock: self.clock.clone(),
@@ -183,7 +184,8 @@ impl<L: Ledger> Engine<L> {
             self.conclude_seen(seed.token, &sighting).await?;
             return Ok(None);
         }
-        if let Some(wake) = self.wakes.get(&lane.mailbox) {
+        let bounces = self.plan.routes.get(&lane.route).and_then(|route| route.bounces.as_ref());
+        for wake in [Some(&lane.mailbox), bounces].into_iter().flatten().filter_map(|name| self.wakes.get(name)) {
             wake.notify_one();
         }
         Ok(retry_at)
@@ -322,7 +324,9 @@ fn stage_after(attempt: &Attempt, before: u32, retry: RetryPolicy) -> Option<Sta
 fn conclude(pending: &Pending, evidence: Evidence<'_>, provider: &Provider, now: Timestamp) -> Settled {
     let reading = match evidence {
         Evidence::Seen(sighting) => interpret::read(sighting.headers(), provider),
-        Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => crate::model::Reading::default(),
+        Evidence::Bounced(_) | Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => {
+            crate::model::Reading::default()
+        }
     };
     settle(pending, evidence, reading, Vec::new(), now)
 }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::model::{
-    Attempted, Cursor, Kept, MailboxFault, MailboxName, Seed, SeedId, Seen, Settled, Sighting, Snapshot, Token,
+    Attempted, Bounce, Cursor, Finding, Kept, MailboxFault, MailboxName, Returned, Seed, SeedId, Seen, Settled,
+    Sighting, Snapshot, Token,
 };
 
 /// The books could not be kept or read, in the words of whoever keeps them.
@@ -33,6 +34,14 @@ pub trait Ledger: Clone + Send + Sync + 'static {
 
     /// A copy was seen.
     fn seen(&self, token: Token, sighting: Arc<Sighting>) -> impl Future<Output = Result<Seen, LedgerError>> + Send;
+
+    /// A bounce was found. Where its seed has ended before, it is kept with the result, together with the finding `late`.
+    fn returned(
+        &self,
+        token: Token,
+        bounce: Arc<Bounce>,
+        late: Finding,
+    ) -> impl Future<Output = Result<Returned, LedgerError>> + Send;
 
     /// A seed has ended; `false` where it had ended before.
     fn settle(&self, settled: Arc<Settled>) -> impl Future<Output = Result<bool, LedgerError>> + Send;

@@ -50,6 +50,7 @@ mod tests {
             helo: Some("mail.b.example".into()),
             retry: RetryPolicy::default(),
             connections: 1,
+            bounces: None,
         };
         let dialer = Dialer::new(Resolver::new(&[], Duration::from_secs(1)).unwrap());
         let envelope = Envelope { from: "a@b.example".into(), to: "c@d.example".into() };

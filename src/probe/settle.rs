@@ -1,6 +1,6 @@
 //! From what is known of a seed to its end: pure.
 //!
-//! The order of belief: a copy in a folder is worth more than any reply; a complete sweep without a copy proves that a message which
+//! The order of belief: a copy in a folder is worth more than any reply; a bounce proves that the message left and did not arrive; a complete sweep without a copy proves that a message which
 //! the route accepted is missing, and that nobody can say whether an ambiguous one ever left; where nobody could look, nothing is claimed.
 
 use std::sync::Arc;
@@ -9,13 +9,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::elapsed;
-use crate::model::{Finding, Handoff, HandoffResult, Outcome, Pending, Reading, Settled, Sighting};
+use crate::model::{Bounce, Finding, Handoff, HandoffResult, Outcome, Pending, Reading, Settled, Sighting};
 
 /// Why a seed has ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Evidence<'a> {
     /// A copy was found.
     Seen(&'a Sighting),
+    /// The sender was told that it could not be delivered.
+    Bounced(&'a Bounce),
     /// The route's answer was the end of it.
     Handoff,
     /// The deadline is over, and a complete sweep of all folders, begun after it, found no copy.
@@ -30,6 +32,7 @@ pub fn outcome(pending: &Pending, evidence: Evidence<'_>) -> Outcome {
     let handoff = pending.attempt.as_ref().map(|attempt| attempt.handoff.result());
     match (evidence, handoff) {
         (Evidence::Seen(sighting), _) => sighting.kind.outcome(),
+        (Evidence::Bounced(_), _) => Outcome::Bounced,
         (Evidence::Unreadable, _) => Outcome::Unobserved,
         (_, Some(HandoffResult::Refused | HandoffResult::Deferred)) => Outcome::Refused,
         (_, Some(HandoffResult::Accepted)) => Outcome::Missing,
@@ -50,7 +53,11 @@ pub fn settle(
         Evidence::Seen(sighting) => {
             (Some(sighting.folder.clone()), delivery(pending, sighting), late(pending, sighting))
         }
-        Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => (None, None, false),
+        Evidence::Bounced(_) | Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => (None, None, false),
+    };
+    let bounce = match evidence {
+        Evidence::Bounced(bounce) => Some(bounce.clone()),
+        Evidence::Seen(_) | Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => None,
     };
     Settled {
         seed: Arc::clone(&pending.seed),
@@ -61,6 +68,7 @@ pub fn settle(
         delivery,
         late,
         reading,
+        bounce,
         findings,
     }
 }

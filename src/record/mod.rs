@@ -24,8 +24,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::{
-    Attempted, Cursor, Kept, MailboxFault, MailboxName, Plan, Seed, SeedId, Seen, Settled, SharedSnapshot, Sighting,
-    Snapshot, Token,
+    Attempted, Bounce, Cursor, Finding, Kept, MailboxFault, MailboxName, Plan, Returned, Seed, SeedId, Seen, Settled,
+    SharedSnapshot, Sighting, Snapshot, Token,
 };
 use crate::record::writer::{Order, Said};
 use crate::store::{Store, StoreError};
@@ -147,6 +147,14 @@ impl<S: Store> Record<S> {
     /// Only when the writer has stopped.
     pub async fn seen(&self, token: Token, sighting: Arc<Sighting>) -> Result<Seen, RecordError> {
         self.insist(|reply| Said::Seen { token, sighting: sighting.clone(), reply }).await
+    }
+
+    /// Records a bounce. Where its seed has ended before, it is kept with the result, together with the finding `late`.
+    ///
+    /// # Errors
+    /// Only when the writer has stopped.
+    pub async fn returned(&self, token: Token, bounce: Arc<Bounce>, late: Finding) -> Result<Returned, RecordError> {
+        self.insist(|reply| Said::Returned { token, bounce: bounce.clone(), late: Box::new(late.clone()), reply }).await
     }
 
     /// Records the end of a seed. `false` where it had ended before.

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tracing::{error, info, warn};
 
 use crate::model::{
-    Attempt, Attempted, Handoff, Lane, LaneState, MailboxFault, MailboxName, MailboxState, Next, Pending, Plan,
-    ProviderName, ReloadState, RouteName, Seed, Seen, Settled, Sighting, Snapshot, Stage, Timings, Token,
+    Attempt, Attempted, Bounce, Finding, Handoff, Lane, LaneState, MailboxFault, MailboxName, MailboxState, Next,
+    Pending, Plan, ProviderName, ReloadState, Returned, RouteName, Seed, Seen, Settled, Sighting, Snapshot, Stage,
+    Timings, Token,
 };
 use crate::record::RecordError;
 use crate::record::writer::{Reply, Said};
@@ -44,6 +45,7 @@ pub(super) enum Answer {
     Effect(Reply<bool>),
     Sighting(Option<Arc<Sighting>>, Reply<Option<Arc<Sighting>>>),
     Seen(Seen, Reply<Seen>),
+    Returned(Result<Returned, RecordError>, Reply<Returned>),
     Done(Reply<()>),
     Unreadable(RecordError, Reply<Seen>),
 }
@@ -56,6 +58,7 @@ impl Answer {
             Self::Bool(answer, reply) => drop(reply.send(Ok(answer))),
             Self::Sighting(answer, reply) => drop(reply.send(Ok(answer))),
             Self::Seen(answer, reply) => drop(reply.send(Ok(answer))),
+            Self::Returned(answer, reply) => drop(reply.send(answer)),
             Self::Done(reply) => drop(reply.send(Ok(()))),
             Self::Unreadable(error, reply) => drop(reply.send(Err(error))),
         }
@@ -68,6 +71,7 @@ impl Answer {
             Self::Planned(_, reply) | Self::Effect(reply) | Self::Bool(_, reply) => drop(reply.send(Err(error))),
             Self::Sighting(_, reply) => drop(reply.send(Err(error))),
             Self::Seen(_, reply) | Self::Unreadable(_, reply) => drop(reply.send(Err(error))),
+            Self::Returned(_, reply) => drop(reply.send(Err(error))),
             Self::Done(reply) => drop(reply.send(Err(error))),
         }
     }
@@ -142,6 +146,7 @@ impl State {
             Said::Resend { token, reply } => self.resend(token, reply),
             Said::Attempted { attempted, reply } => self.attempted(*attempted, reply),
             Said::Seen { token, sighting, reply } => self.seen(token, sighting, store, reply).await,
+            Said::Returned { token, bounce, late, reply } => self.returned(token, bounce, *late, store, reply).await,
             Said::Settle { settled, reply } => self.settle(settled, reply),
             Said::Advance { cursor, reply } => Step::new(Answer::Done(reply)).change(Change::Cursor(cursor)),
             Said::Deleted { id, digest, reply } => {
@@ -243,6 +248,50 @@ impl State {
             (Seen::Duplicate, CopyRole::Duplicate, Event::Duplicate(found.lane, provider))
         };
         Step::new(Answer::Seen(seen, reply)).change(Change::Copy { id: found.id, sighting, role }).event(event)
+    }
+
+    async fn returned<S: Store>(
+        &mut self,
+        token: Token,
+        bounce: Arc<Bounce>,
+        late: Finding,
+        store: &S,
+        reply: Reply<Returned>,
+    ) -> Step {
+        if let Some(pending) = self.0.pending.get(&token) {
+            let returned = match (&pending.sighting, pending.stage) {
+                (Some(_), _) => Returned::Known,
+                (None, Stage::Sending) => Returned::Early,
+                (None, Stage::Deferred { .. } | Stage::Awaited { .. }) => Returned::Settles(pending.clone()),
+            };
+            return Step::new(Answer::Returned(Ok(returned), reply));
+        }
+        let found = match store.find(token).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Step::new(Answer::Returned(Ok(Returned::Foreign), reply)),
+            Err(error) => {
+                warn!(%error, "could not read the store");
+                return Step::new(Answer::Returned(Err(RecordError::Store(error.to_string())), reply));
+            }
+        };
+        if found.bounced || found.outcome.is_none() {
+            return Step::new(Answer::Returned(Ok(Returned::Known), reply));
+        }
+        self.remember_bounce(token, &found.lane, &bounce, &late);
+        let answer = Answer::Returned(Ok(Returned::Late(found.lane)), reply);
+        Step::new(answer).change(Change::Bounced { id: found.id, bounce, finding: Box::new(late) })
+    }
+
+    /// Adds a late bounce to the lane's last result, where it is that seed's.
+    fn remember_bounce(&mut self, token: Token, lane: &Lane, bounce: &Bounce, late: &Finding) {
+        if let Some(state) = self.0.lanes.get_mut(lane)
+            && let Some(last) = state.last.as_ref().filter(|last| last.seed.token == token)
+        {
+            let mut settled = Settled::clone(last);
+            settled.bounce = Some(bounce.clone());
+            settled.findings.push(late.clone());
+            *state = Arc::new(LaneState { provider: state.provider.clone(), last: Some(Arc::new(settled)) });
+        }
     }
 
     fn settle(&mut self, settled: Arc<Settled>, reply: Reply<bool>) -> Step {

@@ -45,6 +45,7 @@ fn plan() -> Plan {
         helo: None,
         retry: RetryPolicy::default(),
         connections: 1,
+        bounces: None,
     };
     let mailbox = Mailbox {
         name: lane().mailbox,
@@ -137,6 +138,7 @@ fn settled(pending: &Pending, outcome: Outcome) -> Arc<Settled> {
         delivery: None,
         late: false,
         reading: Reading::default(),
+        bounce: None,
         findings: Vec::new(),
     })
 }

@@ -9,7 +9,8 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, StoreOperation};
 use crate::model::{
-    Attempted, Cursor, Lane, MailboxFault, MailboxName, Seed, SeedId, Seen, Settled, SharedSnapshot, Sighting, Token,
+    Attempted, Bounce, Cursor, Finding, Lane, MailboxFault, MailboxName, Returned, Seed, SeedId, Seen, Settled,
+    SharedSnapshot, Sighting, Token,
 };
 use crate::record::RecordError;
 use crate::record::state::{Event, State, Step};
@@ -44,6 +45,12 @@ pub(super) enum Said {
         token: Token,
         sighting: Arc<Sighting>,
         reply: Reply<Seen>,
+    },
+    Returned {
+        token: Token,
+        bounce: Arc<Bounce>,
+        late: Box<Finding>,
+        reply: Reply<Returned>,
     },
     Settle {
         settled: Arc<Settled>,

@@ -93,6 +93,7 @@ pub(crate) fn settled(seed: &Arc<Seed>, settled_at: Timestamp) -> Arc<Settled> {
         delivery: Some(Duration::from_secs(1)),
         late: false,
         reading: Reading::default(),
+        bounce: None,
         findings: Vec::new(),
     })
 }
@@ -119,7 +120,7 @@ pub(crate) async fn a_slot_is_planned_once(store: &impl Store) {
         Pending { seed: Arc::clone(&seed), stage: Stage::Sending, attempts: 0, attempt: None, sighting: None };
     assert_eq!(store.unsettled().await.unwrap(), [pending]);
     assert_eq!(store.find(Token::from_bytes([9; 16])).await.unwrap(), None);
-    let found = Found { id: seed.id, lane: seed.lane.clone(), outcome: None, digests: Vec::new() };
+    let found = Found { id: seed.id, lane: seed.lane.clone(), outcome: None, bounced: false, digests: Vec::new() };
     assert_eq!(store.find(seed.token).await.unwrap(), Some(found));
 }
 

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::model::{
-    Attempt, Cursor, Kept, Lane, MailboxName, Outcome, Pending, Seed, SeedId, Settled, Sighting, Stage, Token,
+    Attempt, Bounce, Cursor, Finding, Kept, Lane, MailboxName, Outcome, Pending, Seed, SeedId, Settled, Sighting,
+    Stage, Token,
 };
 
 pub use sqlite::SqliteStore;
@@ -49,6 +50,16 @@ pub enum Change {
     },
     /// A seed has ended. Takes no effect where it had ended before.
     Settle(Arc<Settled>),
+    /// A seed that had ended turns out to have been returned: kept with its result, the finding added. Takes no effect where it has a bounce, or
+    /// has not ended.
+    Bounced {
+        /// Whose.
+        id: SeedId,
+        /// What its sender was told.
+        bounce: Arc<Bounce>,
+        /// What that means.
+        finding: Box<Finding>,
+    },
     /// A folder was read up to here.
     Cursor(Cursor),
     /// A copy was deleted from its mailbox (or is gone from it).
@@ -110,6 +121,8 @@ pub struct Found {
     pub lane: Lane,
     /// How it ended; `None` while it has not.
     pub outcome: Option<Outcome>,
+    /// Whether a bounce is kept with its result.
+    pub bounced: bool,
     /// Digests of the copies seen so far.
     pub digests: Vec<[u8; 32]>,
 }

@@ -52,6 +52,7 @@ fn route(name: &str) -> Route {
         helo: None,
         retry: RetryPolicy::default(),
         connections: 1,
+        bounces: None,
     }
 }
 
@@ -123,6 +124,7 @@ pub fn settled(lane: &Lane, provider: &str, outcome: Outcome) -> Settled {
         delivery: None,
         late: false,
         reading: Reading::default(),
+        bounce: None,
         findings: Vec::new(),
     }
 }

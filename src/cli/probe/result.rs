@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::cli::{Format, Output, Verdict};
-use crate::model::{Finding, Handoff, Outcome, Settled};
+use crate::model::{Bounce, Finding, Handoff, Outcome, Settled};
 
 /// The JSON document: one object a seed.
 #[derive(Debug, Serialize)]
@@ -28,6 +28,8 @@ struct Seed<'a> {
     delivery_seconds: Option<f64>,
     handoff: Option<HandoffJson<'a>>,
     auth: Auth<'a>,
+    /// What the sender was told of it, where it was returned.
+    bounce: Option<&'a Bounce>,
     findings: &'a [Finding],
 }
 
@@ -86,6 +88,7 @@ fn seed(settled: &Settled) -> Seed<'_> {
         delivery_seconds: settled.delivery.map(|delivery| delivery.as_secs_f64()),
         handoff: handoff(settled),
         auth: auth(settled),
+        bounce: settled.bounce.as_ref(),
         findings: &settled.findings,
     }
 }
@@ -173,8 +176,12 @@ fn row(settled: &Settled) -> [String; 10] {
     ]
 }
 
-/// What the route said, where it matters.
+/// What the route said, or the sender was told, where it matters.
 fn reason(settled: &Settled) -> Option<String> {
+    if let Some(bounce) = &settled.bounce {
+        let by = bounce.remote_mta.as_deref().map(|mta| format!(" by {mta}")).unwrap_or_default();
+        return Some(format!("returned{by}: {} {}", bounce.status.as_deref().unwrap_or_default(), bounce.diagnostic));
+    }
     let handoff = handoff(settled)?;
     if handoff.result == "accepted" {
         return None;

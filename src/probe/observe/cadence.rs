@@ -41,18 +41,20 @@ pub enum Due {
     At(Timestamp),
 }
 
-/// What is due in a mailbox to which the seeds `pending` are under way and which is polled every `poll`.
+/// What is due in a mailbox to which the seeds `pending` are under way, to which the bounces of `returning` would come, and which is polled every
+/// `poll`. Only its own seeds have a deadline here.
 pub fn due<'a>(
     now: Timestamp,
     poll: Duration,
     looked: Looked,
     pending: impl Iterator<Item = &'a Pending> + Clone,
+    returning: impl Iterator<Item = &'a Pending>,
 ) -> Due {
     let deadlines = pending.clone().filter(|seed| seed.sighting.is_none()).filter_map(Pending::deadline_at);
     if deadlines.clone().any(|deadline| deadline <= now) {
         return Due::Now(Look::Sweep);
     }
-    let youngest = pending.filter_map(|seed| under_way_since(seed, now)).max();
+    let youngest = pending.chain(returning).filter_map(|seed| under_way_since(seed, now)).max();
     let interval = interval(now, poll, youngest);
     let inbox = next(looked.inbox, interval, now);
     let folders = youngest.map(|_| next(looked.folders, interval, now));
@@ -123,32 +125,32 @@ mod tests {
     #[test]
     fn a_fresh_session_reads_the_inbox_first_and_then_the_folders() {
         let pending = [seed(Stage::Awaited { since: at(0) })];
-        assert_eq!(due(at(0), POLL, Looked::default(), pending.iter()), Due::Now(Look::Inbox));
+        assert_eq!(due(at(0), POLL, Looked::default(), pending.iter(), [].iter()), Due::Now(Look::Inbox));
         let looked = Looked { inbox: Some(at(0)), folders: None };
-        assert_eq!(due(at(0), POLL, looked, pending.iter()), Due::Now(Look::Folders));
+        assert_eq!(due(at(0), POLL, looked, pending.iter(), [].iter()), Due::Now(Look::Folders));
     }
 
     #[test]
     fn polls_come_soon_after_a_handoff_and_then_ever_more_slowly() {
         let pending = [seed(Stage::Awaited { since: at(0) })];
-        assert_eq!(due(at(0), POLL, looked(0, 0), pending.iter()), Due::At(at(2)));
-        assert_eq!(due(at(20), POLL, looked(20, 20), pending.iter()), Due::At(at(30)));
-        assert_eq!(due(at(500), POLL, looked(500, 500), pending.iter()), Due::At(at(530)));
+        assert_eq!(due(at(0), POLL, looked(0, 0), pending.iter(), [].iter()), Due::At(at(2)));
+        assert_eq!(due(at(20), POLL, looked(20, 20), pending.iter(), [].iter()), Due::At(at(30)));
+        assert_eq!(due(at(500), POLL, looked(500, 500), pending.iter(), [].iter()), Due::At(at(530)));
     }
 
     #[test]
     fn a_mailbox_that_awaits_nothing_is_looked_at_rarely_and_only_its_inbox() {
         let none: [Pending; 0] = [];
-        assert_eq!(due(at(0), POLL, looked(0, -900), none.iter()), Due::At(at(300)));
+        assert_eq!(due(at(0), POLL, looked(0, -900), none.iter(), [].iter()), Due::At(at(300)));
         let deferred = [seed(Stage::Deferred { retry_at: at(900) })];
-        assert_eq!(due(at(0), POLL, looked(0, -900), deferred.iter()), Due::At(at(300)));
+        assert_eq!(due(at(0), POLL, looked(0, -900), deferred.iter(), [].iter()), Due::At(at(300)));
     }
 
     #[test]
     fn a_deadline_brings_the_sweep_unless_the_copy_is_in_hand() {
         let mut pending = [seed(Stage::Awaited { since: at(0) })];
-        assert_eq!(due(at(599), POLL, looked(599, 599), pending.iter()), Due::At(at(600)));
-        assert_eq!(due(at(600), POLL, looked(600, 600), pending.iter()), Due::Now(Look::Sweep));
+        assert_eq!(due(at(599), POLL, looked(599, 599), pending.iter(), [].iter()), Due::At(at(600)));
+        assert_eq!(due(at(600), POLL, looked(600, 600), pending.iter(), [].iter()), Due::Now(Look::Sweep));
         pending[0].sighting = Some(Arc::new(crate::model::Sighting {
             mailbox: "m".into(),
             folder: "INBOX".into(),
@@ -160,12 +162,12 @@ mod tests {
             message: Arc::from(&b""[..]),
             truncated: false,
         }));
-        assert_ne!(due(at(600), POLL, looked(600, 600), pending.iter()), Due::Now(Look::Sweep));
+        assert_ne!(due(at(600), POLL, looked(600, 600), pending.iter(), [].iter()), Due::Now(Look::Sweep));
     }
 
     #[test]
     fn a_clock_set_back_does_not_stop_the_looking() {
         let none: [Pending; 0] = [];
-        assert_eq!(due(at(0), POLL, looked(86_400, 86_400), none.iter()), Due::Now(Look::Inbox));
+        assert_eq!(due(at(0), POLL, looked(86_400, 86_400), none.iter(), [].iter()), Due::Now(Look::Inbox));
     }
 }

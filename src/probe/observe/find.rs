@@ -4,6 +4,7 @@
 use mail_parser::MessageParser;
 
 use crate::model::{Plan, Token};
+use crate::syntax::dsn;
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,8 @@ impl Marks {
     /// What to look for under `plan`.
     pub fn of(plan: &Plan) -> Self {
         let mut fields: Vec<String> = plan.probes.values().map(|probe| probe.header.clone()).collect();
-        fields.extend(["Message-ID".into(), "From".into()]);
+        fields.push("Message-ID".into());
+        fields.extend(dsn::HEADER_FIELDS.map(String::from));
         fields.sort();
         fields.dedup();
         let probes = plan.probes.values().filter_map(|probe| probe.identity.as_ref());

@@ -5,7 +5,7 @@
 //! never has to go back. A folder without a valid cursor (never read, or UIDVALIDITY changed) is read from its newest message down
 //! to the time of the oldest seed under way; where none is, from now on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use crate::clock::{Clock, elapsed};
-use crate::model::{Cursor, FolderKind, Kept, Mailbox, MailboxFault, Pending, Seen, Settled, Sighting, Token};
+use crate::model::{
+    Cursor, FolderKind, Kept, Mailbox, MailboxFault, Pending, RouteName, Seen, Settled, Sighting, Token,
+};
 use crate::net::dial::Dialer;
 use crate::net::imap::discover::{WatchedFolder, classify};
 use crate::net::imap::{Deleted, Fault, Header, IdleEnd, Imap, Limits, Opened};
@@ -21,6 +23,7 @@ use crate::probe::engine::Conclude;
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::probe::observe::find::{Marks, Suspect, body_tokens};
 use crate::probe::settle::Evidence;
+use crate::syntax::dsn;
 
 /// Messages whose headers are fetched at once.
 const WINDOW: u32 = 200;
@@ -57,10 +60,21 @@ impl From<LedgerError> for Trouble {
 pub struct Context<L> {
     pub mailbox: Arc<Mailbox>,
     pub marks: Arc<Marks>,
+    /// The routes whose bounces come to this mailbox.
+    pub returns: Arc<BTreeSet<RouteName>>,
     pub ledger: L,
     pub dialer: Arc<Dialer>,
     pub clock: Clock,
     pub conclude: Conclude,
+}
+
+impl<L: Ledger> Context<L> {
+    /// Ends a seed.
+    pub async fn settle(&self, pending: &Pending, evidence: Evidence<'_>) -> Result<(), Trouble> {
+        let settled: Settled = (self.conclude)(pending, evidence, &self.mailbox.provider, self.clock.now());
+        self.ledger.settle(Arc::new(settled)).await?;
+        Ok(())
+    }
 }
 
 /// A logged-in session, its folders and how far they were read.
@@ -124,7 +138,7 @@ impl<L: Ledger> Session<L> {
             pending.sighting.is_none() && pending.deadline_at().is_some_and(|deadline| deadline <= began_at)
         });
         for pending in overdue {
-            self.settle(pending, Evidence::Swept).await?;
+            self.context.settle(pending, Evidence::Swept).await?;
         }
         Ok(())
     }
@@ -231,7 +245,9 @@ impl<L: Ledger> Session<L> {
     /// than any seed under way.
     async fn read_first(&mut self, folder: &WatchedFolder, opened: Opened) -> Result<(), Trouble> {
         let snapshot = self.context.ledger.snapshot();
-        let oldest = snapshot.pending_in(&self.context.mailbox.name).map(|pending| pending.seed.planned_at).min();
+        let own = snapshot.pending_in(&self.context.mailbox.name);
+        let returning = snapshot.pending_by(&self.context.returns);
+        let oldest = own.chain(returning).map(|pending| pending.seed.planned_at).min();
         if let (None, Some(next)) = (oldest, opened.uid_next) {
             return self.advance(folder, opened.uid_validity, next).await;
         }
@@ -302,8 +318,12 @@ impl<L: Ledger> Session<L> {
         Ok(())
     }
 
-    /// Finds out whether a message is a seed, and records it if so. Nothing else is ever fetched beyond its headers.
+    /// Finds out whether a message is a seed or the bounce of one, and records it if so. Nothing else is ever fetched beyond its headers, but
+    /// what looks like a bounce: whose it is stands in its body.
     async fn look_at(&mut self, folder: &WatchedFolder, uid_validity: u32, header: &Header) -> Result<(), Trouble> {
+        if dsn::may_be(&header.fields) && self.look_at_notice(header.uid).await? {
+            return Ok(());
+        }
         let (tokens, needs_body) = match self.context.marks.suspect(&header.fields) {
             Suspect::Foreign => return Ok(()),
             Suspect::Tokens(tokens) => (self.known(tokens).await?, false),
@@ -334,6 +354,18 @@ impl<L: Ledger> Session<L> {
         self.sighted(token, Arc::new(sighting)).await
     }
 
+    /// Records a bounce of ours. `false` where the message is no notification.
+    async fn look_at_notice(&mut self, uid: u32) -> Result<bool, Trouble> {
+        let Some(message) = self.imap.message(uid, MESSAGE_LIMIT).await? else {
+            return Ok(true);
+        };
+        let Some(notice) = dsn::parse(&message.bytes) else {
+            return Ok(false);
+        };
+        self.context.returned(notice).await?;
+        Ok(true)
+    }
+
     async fn known(&self, candidates: Vec<Token>) -> Result<Vec<Token>, Trouble> {
         let mut known = Vec::new();
         for token in candidates {
@@ -358,7 +390,7 @@ impl<L: Ledger> Session<L> {
     async fn sighted(&self, token: Token, sighting: Arc<Sighting>) -> Result<(), Trouble> {
         let (mailbox, folder) = (&self.context.mailbox.name, &sighting.folder);
         match self.context.ledger.seen(token, sighting.clone()).await? {
-            Seen::Settles(pending) => self.settle(&pending, Evidence::Seen(&sighting)).await,
+            Seen::Settles(pending) => self.context.settle(&pending, Evidence::Seen(&sighting)).await,
             Seen::Late => {
                 let delay_s = sighting.arrived_at.map(|at| elapsed(at, sighting.seen_at).as_secs());
                 info!(%mailbox, folder, delay_s, "a seed that had been given up was found");
@@ -370,12 +402,5 @@ impl<L: Ledger> Session<L> {
             }
             Seen::Held | Seen::Known | Seen::Foreign => Ok(()),
         }
-    }
-
-    async fn settle(&self, pending: &Pending, evidence: Evidence<'_>) -> Result<(), Trouble> {
-        let settled: Settled =
-            (self.context.conclude)(pending, evidence, &self.context.mailbox.provider, self.context.clock.now());
-        self.context.ledger.settle(Arc::new(settled)).await?;
-        Ok(())
     }
 }

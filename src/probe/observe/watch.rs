@@ -92,7 +92,8 @@ impl<L: Ledger> Watch<L> {
     fn due(&self, now: Timestamp) -> Due {
         let snapshot = self.context.ledger.snapshot();
         let pending = snapshot.pending_in(&self.context.mailbox.name).map(AsRef::as_ref);
-        cadence::due(now, self.context.mailbox.imap.poll, self.looked, pending)
+        let returning = snapshot.pending_by(&self.context.returns).map(AsRef::as_ref);
+        cadence::due(now, self.context.mailbox.imap.poll, self.looked, pending, returning)
     }
 
     async fn look(&mut self, session: &mut Session<L>, look: Look) -> Result<(), Trouble> {

@@ -10,8 +10,9 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::model::{
-    Attempt, AuthenticationResults, Command, Expectation, Finding, FolderKind, Handoff, Lane, MethodResult, Outcome,
-    Phase, Reading, Reply, Seed, SeedId, Settled, Severity, Sighting, SpamHeader, Stage, Timings, Token, Unreachable,
+    Attempt, AuthenticationResults, Bounce, BounceAction, Command, Expectation, Finding, FolderKind, Handoff, Lane,
+    MethodResult, Outcome, Phase, Reading, Reply, Seed, SeedId, Settled, Severity, Sighting, SpamHeader, Stage,
+    Timings, Token, Unreachable,
 };
 
 /// Everything that is random about the way of one seed.
@@ -139,6 +140,20 @@ fn findings() -> impl Strategy<Value = Vec<Finding>> {
     prop::collection::vec(finding, 0..3)
 }
 
+pub(super) fn bounces() -> impl Strategy<Value = Bounce> {
+    let action = prop::sample::select(BounceAction::ALL.to_vec());
+    (action, any::<([Option<String>; 3], Option<u16>, String)>()).prop_map(
+        |(action, ([status, remote_mta, recipient], code, diagnostic))| Bounce {
+            action,
+            status,
+            code,
+            diagnostic,
+            remote_mta,
+            recipient,
+        },
+    )
+}
+
 fn way() -> impl Strategy<Value = Way> {
     let stage = prop_oneof![
         Just(Stage::Sending),
@@ -152,13 +167,14 @@ fn way() -> impl Strategy<Value = Way> {
         attempt(),
         any::<(Option<String>, bool)>(),
         prop::option::of(span()),
-        reading(),
+        (reading(), prop::option::of(bounces())),
         findings(),
     );
-    let end = end.prop_map(|(seed, outcome, settled_at, attempt, (folder, late), delivery, reading, findings)| {
-        let (seed, attempt) = (Arc::new(seed), Some(attempt));
-        Settled { seed, outcome, settled_at, attempt, folder, delivery, late, reading, findings }
-    });
+    let end =
+        end.prop_map(|(seed, outcome, settled_at, attempt, (folder, late), delivery, (reading, bounce), findings)| {
+            let (seed, attempt) = (Arc::new(seed), Some(attempt));
+            Settled { seed, outcome, settled_at, attempt, folder, delivery, late, reading, bounce, findings }
+        });
     (attempt(), any::<u32>(), stage, prop::option::of(sightings()), end)
         .prop_map(|(attempt, attempts, stage, sighting, settled)| Way { attempt, attempts, stage, sighting, settled })
 }

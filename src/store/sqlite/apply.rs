@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use crate::model::{Attempt, Cursor, Handoff, Phase, Seed, SeedId, Settled, Sighting, Stage};
+use crate::model::{Attempt, Bounce, Cursor, Finding, Handoff, Phase, Seed, SeedId, Settled, Sighting, Stage};
 use crate::store::sqlite::encode;
 use crate::store::{Change, CopyRole, StoreError};
 
@@ -23,6 +23,7 @@ pub(super) async fn change(conn: &mut SqliteConnection, change: &Change) -> Resu
         Change::Resend(id) => resend(conn, *id).await,
         Change::Copy { id, sighting, role } => copy(conn, *id, sighting, *role).await,
         Change::Settle(settled) => settle(conn, settled).await,
+        Change::Bounced { id, bounce, finding } => bounced(conn, *id, bounce, finding).await,
         Change::Cursor(cursor) => read_up_to(conn, cursor).await,
         Change::Deleted { id, digest } => deleted(conn, *id, digest).await,
         Change::Prune { messages, results } => prune(conn, *messages, *results).await,
@@ -181,18 +182,38 @@ async fn settle(conn: &mut SqliteConnection, settled: &Settled) -> Result<bool, 
         last_attempt(conn, id, attempt).await?;
     }
     sqlx::query(
-        "INSERT INTO results (seed, folder, delivery_ms, late, reading, findings)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO results (seed, folder, delivery_ms, late, reading, bounce, findings)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )
     .bind(id.to_string())
     .bind(settled.folder.as_deref())
     .bind(settled.delivery.map(encode::span))
     .bind(settled.late)
     .bind(encode::json(&settled.reading)?)
+    .bind(settled.bounce.as_ref().map(encode::json).transpose()?)
     .bind(encode::json(&settled.findings)?)
     .execute(conn)
     .await?;
     Ok(true)
+}
+
+async fn bounced(
+    conn: &mut SqliteConnection,
+    id: SeedId,
+    bounce: &Bounce,
+    finding: &Finding,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE results
+         SET bounce = ?2, findings = json_insert(findings, '$[#]', json(?3))
+         WHERE seed = ?1 AND bounce IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(encode::json(bounce)?)
+    .bind(encode::json(finding)?)
+    .execute(conn)
+    .await?;
+    Ok(any(&done))
 }
 
 async fn read_up_to(conn: &mut SqliteConnection, cursor: &Cursor) -> Result<bool, StoreError> {

@@ -101,9 +101,10 @@ pub(super) async fn last_settled(conn: &mut SqliteConnection) -> Result<Vec<Sett
 /// See [`crate::store::Store::find`].
 pub(super) async fn find(conn: &mut SqliteConnection, token: Token) -> Result<Option<Found>, StoreError> {
     let row = sqlx::query(
-        "SELECT *
+        "SELECT seeds.*, coalesce(results.bounce IS NOT NULL, 0) AS bounced
          FROM seeds
-         WHERE token = ?1",
+         LEFT JOIN results ON results.seed = seeds.id
+         WHERE seeds.token = ?1",
     )
     .bind(token.to_string())
     .fetch_optional(&mut *conn)
@@ -123,6 +124,7 @@ pub(super) async fn find(conn: &mut SqliteConnection, token: Token) -> Result<Op
         id: cells.parse("id", SeedId::parse)?,
         lane: lane(&cells)?,
         outcome: cells.maybe::<&str>("outcome")?.map(|_| cells.parse("outcome", Outcome::parse)).transpose()?,
+        bounced: cells.get("bounced")?,
         digests: digests
             .iter()
             .map(|row| Cells::of(row, "copies", "seed")?.digest("digest"))
@@ -297,6 +299,7 @@ fn settled(seeds: &Cells<'_>, results: &Cells<'_>, attempt: Option<Attempt>) -> 
         delivery: results.maybe_span("delivery_ms")?,
         late: results.get("late")?,
         reading: results.json("reading")?,
+        bounce: results.maybe::<&str>("bounce")?.map(|_| results.json("bounce")).transpose()?,
         findings: results.json("findings")?,
     })
 }
