@@ -76,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// One more identity.
+    pub fn identity(mut self, name: &str, yaml: &str) -> Self {
+        writeln!(self.head, "  {name}: {yaml}").unwrap();
+        self
+    }
+
     /// Any route.
     pub fn route(mut self, name: &str, yaml: &str) -> Self {
         writeln!(self.routes, "  {name}: {yaml}").unwrap();
