@@ -162,7 +162,7 @@ fn text_of(message: &Message<'_>) -> String {
 /// The Message-ID in what was returned of the original: a part of its own, or after the text.
 fn original_message_id(message: &Message<'_>) -> Option<String> {
     let in_parts = message.parts.iter().skip(1).take(MAX_PARTS).find_map(|part| match &part.body {
-        PartType::Message(original) => message_id(&original.raw_message),
+        PartType::Message(original) => original.message_id().map(bounded),
         PartType::Multipart(_) => None,
         _ => message_id(part.contents()),
     });

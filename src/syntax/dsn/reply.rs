@@ -32,6 +32,7 @@ pub(super) fn find(text: &str) -> Option<Quoted> {
         }
         if bare.is_none()
             && let Some(enhanced) = enhanced(word.trim_start_matches(['#', '(', '<']))
+            && !enhanced.starts_with('2')
         {
             bare = Some(Quoted { code: None, enhanced: Some(enhanced), line: paragraph(rest()) });
         }
@@ -47,7 +48,9 @@ pub(super) fn enhanced_in(text: &str) -> Option<String> {
 /// The words and where they begin.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at: usize = 0;
-    text.split(char::is_whitespace).filter_map(move |word| {
+    // Chinese text has its own punctuation and no spaces around it.
+    let breaks = |c: char| c.is_whitespace() || "：（），。；“”".contains(c);
+    text.split(breaks).filter_map(move |word| {
         let here = at;
         // White space may have several bytes: what follows the word is looked at, not assumed.
         let after = here.saturating_add(word.len());
@@ -59,7 +62,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// A reply code that says no (RFC 5321 §4.2.1): three digits, alone or before a hyphen, a bracket or a full stop.
 fn code(word: &str) -> Option<u16> {
-    let word = word.trim_start_matches(['"', '\'', '(', '[', '<', '#', ':', '（']);
+    let word = word.trim_start_matches(['"', '\'', '(', '[', '<', '#', ':']);
     let digits = word.get(..3)?;
     let bytes = digits.as_bytes();
     let shaped = matches!(bytes, [b'4' | b'5', b'0'..=b'7', _]) && bytes.iter().all(u8::is_ascii_digit);
@@ -78,7 +81,7 @@ fn enhanced_after(reply: &str) -> Option<String> {
     words.filter(|word| !word.is_empty()).take(2).find_map(|word| enhanced(word.trim_start_matches(['#', '('])))
 }
 
-/// A word that is an enhanced code that says no (RFC 3463 §2), whatever stands after it.
+/// A word that is an enhanced code (RFC 3463 §2), whatever stands after it.
 fn enhanced(word: &str) -> Option<String> {
     let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
     let shape = word.get(..end)?.trim_end_matches('.');
@@ -122,7 +125,7 @@ mod tests {
             ("#5.1.1 smtp;550 5.1.1 unknown", None, Some("5.1.1"), "#5.1.1 smtp;550 5.1.1 unknown"),
             ("#< #5.2.2 smtp; 552 full> #SMTP#", Some(552), None, "552 full> #SMTP#"),
             ("Remote Server returned '554 5.2.2 mailbox full'", Some(554), Some("5.2.2"), "'554 5.2.2 mailbox full'"),
-            ("said: 553 sorry, 5.7.1", Some(553), None, "553 sorry, 5.7.1"),
+            ("said: 553 sorry, 5.7.1", Some(553), Some("5.7.1"), "553 sorry, 5.7.1"),
         ] {
             let expected = (code, enhanced.map(str::to_owned), line.to_owned());
             assert_eq!(found(text), expected, "{text}");

@@ -3,7 +3,7 @@
 
 use crate::model::{Bounce, BounceAction};
 use crate::syntax::dsn::{bounded, reply, typed};
-use crate::syntax::header::fields;
+use crate::syntax::header::{Field, fields};
 
 /// How many recipients are looked at.
 const MAX_GROUPS: usize = 200;
@@ -25,7 +25,7 @@ pub(super) fn read(content: &[u8]) -> Option<Status> {
             if field.is("Original-Envelope-Id") {
                 envelope_id.get_or_insert(bounded(&field.unfold()));
             } else if field.is("Reporting-MTA") {
-                reporting.get_or_insert(typed(field));
+                reporting.get_or_insert(host(field));
             } else if field.is("Action") {
                 let value = field.unfold();
                 let word = value.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty());
@@ -35,7 +35,7 @@ pub(super) fn read(content: &[u8]) -> Option<Status> {
             } else if field.is("Diagnostic-Code") {
                 one.diagnostic.get_or_insert(typed(field));
             } else if field.is("Remote-MTA") {
-                one.remote_mta.get_or_insert(typed(field));
+                one.remote_mta.get_or_insert(host(field));
             } else if field.is("Original-Recipient") || field.is("Final-Recipient") {
                 // The original is what we wrote; the final one may be where it was forwarded to (RFC 3464 §2.3.1).
                 let value = typed(field);
@@ -85,6 +85,12 @@ impl Group {
             recipient: self.recipient.filter(|recipient| !recipient.is_empty()),
         })
     }
+}
+
+/// A server's name. Gmail explains it in brackets: `mx.example. (192.0.2.1, the server for the domain example.)`.
+fn host(field: Field<'_>) -> String {
+    let name = typed(field);
+    name.split(' ').next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 /// The groups, each without the empty lines around it.
