@@ -10,6 +10,7 @@
 //! many seeds. Each stage is a module that knows no other; [`engine`] alone knows their order.
 
 pub mod compose;
+pub mod diagnose;
 pub mod engine;
 pub mod interpret;
 pub mod ledger;

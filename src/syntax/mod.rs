@@ -8,4 +8,5 @@ pub mod authentication_results;
 pub mod dsn;
 mod encoded_word;
 pub mod header;
+pub mod spam_verdict;
 pub mod utf7;

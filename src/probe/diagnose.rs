@@ -1,0 +1,3 @@
+//! From what was observed to what it means.
+
+pub mod replies;
