@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::model::{
-    Attempt, Credentials, Endpoint, Expectation, FolderKind, FolderNames, Handoff, HandoffResult, Identity, ImapServer,
-    Lane, Mailbox, MessageSource, Next, Outcome, Pending, Probe, Provider, Reading, Reply, RetryPolicy, Route,
-    RouteKind, SecretError, SecretSource, Stage, Timings, TlsMode,
+    Attempt, Bounce, BounceAction, Credentials, Endpoint, Expectation, Finding, FolderKind, FolderNames, Handoff,
+    HandoffResult, Identity, ImapServer, Lane, Mailbox, MessageSource, Next, Outcome, Pending, Probe, Provider,
+    Reading, Reply, RetryPolicy, Returned, Route, RouteKind, SecretError, SecretSource, Severity, Stage, Timings,
+    TlsMode,
 };
 use crate::store::{Change, Found, SqliteStore};
 
@@ -240,6 +241,71 @@ async fn a_copy_after_missing_is_late_and_changes_nothing_else() {
     assert_eq!(world.count("landfall_seeds_late_total", "receipts"), 1.0);
     assert_eq!(world.count("landfall_seeds_settled_total", "outcome=\"inbox\""), 0.0);
     assert_eq!(world.record.snapshot().lanes[&lane()].last.as_ref().unwrap().outcome, Outcome::Missing);
+}
+
+fn bounce() -> Arc<Bounce> {
+    Arc::new(Bounce {
+        action: BounceAction::Failed,
+        status: Some("5.1.1".into()),
+        code: Some(550),
+        diagnostic: "no such user".into(),
+        remote_mta: None,
+        recipient: None,
+    })
+}
+
+fn late() -> Finding {
+    Finding {
+        rule: "bounced-late".into(),
+        severity: Severity::Error,
+        title: "returned".into(),
+        evidence: "5.1.1".into(),
+        remedy: "read it".into(),
+        reference: "RFC 3464".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_bounce_ends_its_seed_and_is_too_early_while_it_is_sent() {
+    let world = world().await;
+    let seed = seed(1);
+    assert!(world.record.plan(seed.clone()).await.unwrap());
+    let said = || world.record.returned(seed.token, bounce(), late());
+    assert!(matches!(said().await.unwrap(), Returned::Early));
+    world.record.attempted(awaited(&seed)).await.unwrap();
+    let Returned::Settles(pending) = said().await.unwrap() else { panic!("it is awaited") };
+    let end =
+        Settled { bounce: Some(Bounce::clone(&bounce())), ..Settled::clone(&settled(&pending, Outcome::Bounced)) };
+    assert!(world.record.settle(Arc::new(end)).await.unwrap());
+    assert!(matches!(said().await.unwrap(), Returned::Known));
+    assert_eq!(world.count("landfall_seeds_settled_total", "outcome=\"bounced\""), 1.0);
+    let stranger = world.record.returned(Token::from_bytes([77; 16]), bounce(), late()).await.unwrap();
+    assert!(matches!(stranger, Returned::Foreign));
+}
+
+#[tokio::test]
+async fn a_bounce_after_missing_is_kept_and_the_outcome_stays() {
+    let world = world().await;
+    let seed = seed(1);
+    let pending = world.pending(&seed).await;
+    assert!(world.record.settle(settled(&pending, Outcome::Missing)).await.unwrap());
+    let said = || world.record.returned(seed.token, bounce(), late());
+    assert!(matches!(said().await.unwrap(), Returned::Late(at) if at == seed.lane));
+    assert!(matches!(said().await.unwrap(), Returned::Known));
+    let snapshot = world.record.snapshot();
+    let last = snapshot.lanes[&seed.lane].last.clone().unwrap();
+    assert_eq!((last.outcome, last.bounce.as_ref()), (Outcome::Missing, Some(&*bounce())));
+    assert_eq!(last.findings, [late()]);
+    assert_eq!(world.count("landfall_seeds_settled_total", "outcome=\"bounced\""), 0.0);
+}
+
+#[tokio::test]
+async fn a_bounce_of_a_seed_whose_copy_was_found_says_nothing() {
+    let world = world().await;
+    let seed = seed(1);
+    world.pending(&seed).await;
+    world.record.seen(seed.token, copy(&seed, "A")).await.unwrap();
+    assert!(matches!(world.record.returned(seed.token, bounce(), late()).await.unwrap(), Returned::Known));
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::{
-    Attempt, Cursor, Expectation, FolderKind, Handoff, Lane, Outcome, Pending, Phase, Reading, Reply, Seed, SeedId,
-    Settled, Sighting, Stage, Timings, Token,
+    Attempt, Bounce, BounceAction, Cursor, Expectation, Finding, FolderKind, Handoff, Lane, Outcome, Pending, Phase,
+    Reading, Reply, Seed, SeedId, Settled, Severity, Sighting, Stage, Timings, Token,
 };
 use crate::store::{Change, CopyRole, Found, Kept, Store};
 
@@ -18,7 +18,7 @@ macro_rules! store_contract {
     ($open:expr) => {
         $crate::store::contract::store_contract!($open;
             a_slot_is_planned_once attempts_move_a_seed_until_it_is_settled only_a_deferred_seed_is_resent
-            a_copy_is_stored_once a_seed_settles_once a_failing_change_undoes_its_batch cursors_go_where_they_are_told
+            a_copy_is_stored_once a_seed_settles_once a_late_bounce_is_kept_once_and_the_outcome_stays a_failing_change_undoes_its_batch cursors_go_where_they_are_told
             the_last_settled_of_each_lane_is_given
             lanes_differ_by_probe_route_and_mailbox kept_copies_are_old_settled_and_not_deleted
             pruning_forgets_messages_then_results pruning_goes_in_steps every_value_reads_back);
@@ -178,6 +178,37 @@ pub(crate) async fn a_seed_settles_once(store: &impl Store) {
     assert!(!one(store, Change::Plan(Arc::clone(&seed))).await, "known, though it has ended");
     assert_eq!(store.last_settled().await.unwrap(), [(*end).clone()]);
     assert_eq!(store.find(seed.token).await.unwrap().unwrap().outcome, Some(Outcome::Inbox));
+}
+
+pub(crate) async fn a_late_bounce_is_kept_once_and_the_outcome_stays(store: &impl Store) {
+    let seed = seed("a", 0);
+    let bounce = Arc::new(Bounce {
+        action: BounceAction::Failed,
+        status: Some("5.1.1".into()),
+        code: Some(550),
+        diagnostic: "550 no such user 退信".into(),
+        remote_mta: None,
+        recipient: None,
+    });
+    let finding = Finding {
+        rule: "bounced-late".into(),
+        severity: Severity::Error,
+        title: String::new(),
+        evidence: "\"it's".into(),
+        remedy: String::new(),
+        reference: String::new(),
+    };
+    let late = Change::Bounced { id: seed.id, bounce: bounce.clone(), finding: Box::new(finding.clone()) };
+    one(store, Change::Plan(Arc::clone(&seed))).await;
+    assert!(!one(store, late.clone()).await, "it has not ended");
+    let end = settled(&seed, at(9));
+    one(store, Change::Settle(Arc::clone(&end))).await;
+    assert!(!store.find(seed.token).await.unwrap().unwrap().bounced);
+    assert!(one(store, late.clone()).await);
+    assert!(!one(store, late).await, "known");
+    let kept = Settled { bounce: Some(Bounce::clone(&bounce)), findings: vec![finding], ..(*end).clone() };
+    assert_eq!(store.last_settled().await.unwrap(), [kept]);
+    assert!(store.find(seed.token).await.unwrap().unwrap().bounced);
 }
 
 pub(crate) async fn a_failing_change_undoes_its_batch(store: &impl Store) {

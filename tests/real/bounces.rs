@@ -1,8 +1,10 @@
 //! Messages that the relay accepts and their receiver does not: the notification is found and ends the seed.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::landfall::Setup;
+use crate::landfall::{Daemon, Setup};
 use crate::the_world;
 use crate::world::{Mailbox, RELAY_PASSWORD};
 
@@ -41,4 +43,33 @@ fn a_refusal_of_the_message_is_bounced_to_an_address_of_its_own() {
     // The tag of the envelope sender, which a notification without any of the original would still carry.
     let there = the_world().messages(&returns, "INBOX").unwrap();
     assert!(there.iter().any(|message| message.text.contains("To: returns2+")), "{there:#?}");
+}
+
+#[test]
+fn a_bounce_after_missing_is_told_and_the_outcome_stays() {
+    let world = the_world();
+    let returns = world.user("alpha.test", "returns3").unwrap();
+    let mailbox = world.user("delta.test", "blackhole-bounce3").unwrap();
+    let setup = Setup::new(world, "late-bounce")
+        .identity("bouncing", "{ from: no-reply@good.test, envelope_from: returns3@alpha.test }")
+        .relay("out", "bouncing", "relay.good.test", 587, "starttls", RELAY_PASSWORD, ", bounces: returns")
+        .mailbox("m", &mailbox, "")
+        .mailbox("returns", &returns, "")
+        .probe("p", "{ routes: [out], mailboxes: [m], every: 1h, deadline: 3s }");
+    let daemon = Daemon::start(&setup);
+    let limit = Duration::from_secs(60);
+    daemon.until_metric("landfall_seeds_settled_total", &["outcome=\"missing\""], 1.0, limit);
+    let (token, _) = crate::restarts::seeds(&setup).remove(0);
+    let notice = format!(
+        "From: MAILER-DAEMON@relay.good.test\r\nTo: returns3@alpha.test\r\nSubject: failure notice\r\n\r\n\
+         Hi. This is the qmail-send program at relay.good.test.\r\n\r\n<{}>:\r\nSorry, no mailbox here. (#5.1.1)\r\n\r\n\
+         --- Below this line is a copy of the message.\r\n\r\nX-Landfall-Seed: {token}\r\n",
+        mailbox.address
+    );
+    world.append(&returns, "INBOX", notice.as_bytes()).unwrap();
+    daemon.until_metric("landfall_finding", &["rule=\"bounced-late\""], 1.0, limit);
+    assert_eq!(daemon.metric("landfall_seeds_settled_total", &["outcome=\"bounced\""]), Some(0.0));
+    assert_eq!(daemon.metric("landfall_last_outcome", &["outcome=\"missing\""]), Some(1.0));
+    let (_, log) = daemon.terminate();
+    assert!(log.contains("a seed that had ended was returned"), "{log}");
 }

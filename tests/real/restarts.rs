@@ -14,7 +14,7 @@ const RESTARTS: u32 = 50;
 const MAILBOXES: u32 = 3;
 
 /// Token and outcome of each seed in the database.
-fn seeds(setup: &Setup) -> Vec<(String, Option<String>)> {
+pub fn seeds(setup: &Setup) -> Vec<(String, Option<String>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(setup.database()).read_only(true);

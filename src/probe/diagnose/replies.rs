@@ -104,7 +104,7 @@ pub struct ReplyMeaning {
 #[must_use]
 pub fn explain(reply: &Reply, provider: Option<&ProviderName>) -> Option<ReplyMeaning> {
     let said = Said::of(reply);
-    let mut best: Option<((bool, bool, usize, u8, bool), &'static Group, &'static Entry)> = None;
+    let mut best: Option<(Order, &'static Group, &'static Entry)> = None;
     for group in CATALOG.iter() {
         let specific = group.speaks_for(provider, &said);
         if group.is_specific() && !specific {
@@ -186,6 +186,9 @@ struct Rank {
     /// Whether the code has been seen with it.
     code: bool,
 }
+
+/// By text, of the receiver's own, how long the text, how close the enhanced code, the code: the highest wins.
+type Order = (bool, bool, usize, u8, bool);
 
 /// A reply, ready to be compared.
 struct Said<'a> {
