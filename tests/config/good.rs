@@ -192,7 +192,7 @@ fn what_is_odd_is_a_warning() {
             "Outlook.com lets no program log in with a password (OAuth2 only), and this version knows no other way",
             "`blocklists` is checked, and not used by this version",
             "`objectives` is checked, and not used by this version",
-            "no probe uses the mailbox `spare`",
+            "no probe and no route uses the mailbox `spare`",
             "the password is sent to relay.shop.example over a connection that is not encrypted (`tls: none`)",
             "whoever reads the configuration can read this password; `password_file` and `password_env` keep it elsewhere",
         ]
@@ -227,4 +227,21 @@ fn a_catalog_of_ones_own_adds_and_replaces() {
 fn a_file_that_cannot_be_read_is_an_error_without_a_line() {
     let errors = config::load(Path::new("no-such-file.yaml")).unwrap_err();
     assert_eq!(errors.to_string(), "no-such-file.yaml: could not read the configuration: no such file");
+}
+
+#[test]
+fn a_mailbox_for_bounces_needs_no_probe() {
+    let text = "identities: { shop: { from: a@shop.example, envelope_from: b@shop.example } }\n\
+        routes: { out: { identity: shop, mx: {}, bounces: returns } }\n\
+        mailboxes:\n\
+        \x20 m: { provider: generic, address: m@x.example, imap: { host: imap.x.example, username: m, password_env: PATH } }\n\
+        \x20 returns: { provider: generic, address: b@shop.example, imap: { host: imap.x.example, username: b, password_env: PATH } }\n\
+        probes: { p: { routes: out, mailboxes: m } }\n";
+    let loaded = config::parse(text, &project(""), "test.yaml").unwrap();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(route(&loaded.config, "out").bounces.as_ref().map(AsRef::as_ref), Some("returns"));
+    assert_eq!(loaded.config.plan.bouncing_to(&"returns".into()).len(), 1);
+    let wrong = text.replace("bounces: returns", "bounces: return");
+    let error = config::parse(&wrong, &project(""), "test.yaml").unwrap_err().to_string();
+    assert!(error.contains("there is no mailbox `return`"), "{error}");
 }
