@@ -16,9 +16,10 @@ use crate::model::{
     RouteName, Seed, SeedId, Settled, Sighting, Stage, Timings, Token, Unreachable,
 };
 use crate::net::dial::Dialer;
+use crate::probe::diagnose::{Case, diagnose};
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::probe::observe::{Context, Marks, Watch};
-use crate::probe::settle::{Evidence, settle};
+use crate::probe::settle::{Evidence, outcome, settle};
 use crate::probe::{compose, interpret, send};
 use crate::schedule::Slot;
 
@@ -318,11 +319,14 @@ fn stage_after(attempt: &Attempt, before: u32, retry: RetryPolicy) -> Option<Sta
     }
 }
 
-/// The end of a seed for which there is this evidence: what its copy says, if there is one, and how it ended.
+/// The end of a seed for which there is this evidence: what its copy says, what is wrong with it, and how it ended.
 fn conclude(pending: &Pending, evidence: Evidence<'_>, provider: &Provider, now: Timestamp) -> Settled {
-    let reading = match evidence {
-        Evidence::Seen(sighting) => interpret::read(sighting.headers(), provider),
-        Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => crate::model::Reading::default(),
+    let sighting = match evidence {
+        Evidence::Seen(sighting) => Some(sighting),
+        Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => None,
     };
-    settle(pending, evidence, reading, Vec::new(), now)
+    let reading = sighting.map(|sighting| interpret::read(sighting.headers(), provider)).unwrap_or_default();
+    let outcome = outcome(pending, evidence);
+    let findings = diagnose(&Case { pending, outcome, sighting, reading: &reading });
+    settle(pending, evidence, reading, findings, now)
 }
