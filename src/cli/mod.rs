@@ -3,11 +3,13 @@
 //! Standard output carries results, standard error progress and complaints. Exit status: 0 good, 1 the thing checked is bad, 2 usage or
 //! configuration, 3 could not tell.
 
+mod check_config;
+mod generate;
 mod logging;
 mod probe;
 mod run;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -27,36 +29,39 @@ enum Command {
     Run(run::RunArgs),
     /// Send seeds now, show where they land, and exit 0 if all met their expectation
     Probe(probe::ProbeArgs),
+    CheckConfig(check_config::Arguments),
+    Generate(generate::Arguments),
 }
 
-/// How a command ended.
+/// What a command found, as its exit status says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
+enum Verdict {
     /// All is well.
     Good,
     /// The thing checked is bad.
     Bad,
     /// The command line, the configuration or the host does not allow it.
-    Usage,
+    Misused,
     /// It could not be told.
     Unknown,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Good => 0,
-            Exit::Bad => 1,
-            Exit::Usage => 2,
-            Exit::Unknown => 3,
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        Self::from(match verdict {
+            Verdict::Good => 0,
+            Verdict::Bad => 1,
+            Verdict::Misused => 2,
+            Verdict::Unknown => 3,
         })
     }
 }
 
 /// The form of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people.
+    #[default]
     Text,
     /// For programs.
     Json,
@@ -87,9 +92,9 @@ impl Output<'_> {
     }
 
     /// A complaint about what the user gave, and the exit status that goes with it.
-    fn usage(&mut self, text: &str) -> Exit {
+    fn usage(&mut self, text: &str) -> Verdict {
         self.note(text);
-        Exit::Usage
+        Verdict::Misused
     }
 }
 
@@ -97,12 +102,25 @@ impl Output<'_> {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut out = Output { out: &mut std::io::stdout(), err: &mut std::io::stderr() };
-    match arguments.command {
-        Command::Run(args) => run::run(&args, &mut out),
-        Command::Probe(args) => probe::run(&args, &mut out),
+    let mut out = Output { out: &mut io::stdout(), err: &mut io::stderr() };
+    match dispatch(arguments.command, &mut out) {
+        Ok(verdict) => verdict.into(),
+        // Whoever reads the output has seen enough (`landfall ... | head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Verdict::Good.into(),
+        Err(error) => {
+            out.note(&format!("landfall: could not write the output: {error}"));
+            Verdict::Unknown.into()
+        }
     }
-    .into()
+}
+
+fn dispatch(command: Command, out: &mut Output<'_>) -> io::Result<Verdict> {
+    match command {
+        Command::Run(arguments) => Ok(run::run(&arguments, out)),
+        Command::Probe(arguments) => Ok(probe::run(&arguments, out)),
+        Command::CheckConfig(arguments) => check_config::run(&arguments, out.out),
+        Command::Generate(arguments) => generate::run(&arguments, out.out),
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +130,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn generating_is_for_this_project_and_hidden() {
+        assert!(!Arguments::command().render_help().to_string().contains("generate"));
+        assert!(Arguments::try_parse_from(["landfall", "generate", "config-schema"]).is_ok());
     }
 }

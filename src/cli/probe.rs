@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::app;
 use crate::cli::logging::LogArgs;
 use crate::cli::run::stop_on_signals;
-use crate::cli::{Exit, Format, Output};
+use crate::cli::{Format, Output, Verdict};
 use crate::clock::{Clock, Rng};
 use crate::config::{self, Config};
 use crate::model::{Lane, Plan, Settled};
@@ -50,7 +50,7 @@ pub(super) struct ProbeArgs {
 }
 
 /// Probes.
-pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Exit {
+pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
     if let Err(error) = args.log.start() {
         return out.usage(&error);
     }

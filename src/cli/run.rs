@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::app;
 use crate::cli::logging::LogArgs;
-use crate::cli::{Exit, Output};
+use crate::cli::{Output, Verdict};
 use crate::clock::{Clock, Rng};
 use crate::config;
 
@@ -29,7 +29,7 @@ pub(super) struct RunArgs {
 }
 
 /// Runs the daemon.
-pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Exit {
+pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
     if let Err(error) = args.log.start() {
         return out.usage(&error);
     }
@@ -54,10 +54,10 @@ pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Exit {
             return out.usage(&format!("could not watch for signals: {error}"));
         }
         match app::run(loaded.config, listener, Clock::system(), Rng::system(), stop).await {
-            Ok(()) => Exit::Good,
+            Ok(()) => Verdict::Good,
             Err(error) => {
                 error!(%error, "landfall cannot run");
-                Exit::Usage
+                Verdict::Misused
             }
         }
     })

@@ -40,10 +40,15 @@ static SECTION: Section = Section::new(
         &NOTES,
     ],
 );
+/// The table of an entry, for the reference.
+pub(super) fn section() -> &'static Section {
+    &SECTION
+}
+
 static TITLE: Key = Key::new("title", Kind::Text(&read::TEXT), "What people call it.", "Gmail").required();
 static DOMAINS: Key = Key::new(
     "domains",
-    Kind::OneOrMany(&Kind::Text(&read::HOST)),
+    Kind::OneOrMany(&Kind::Text(&read::DOMAIN)),
     "The domains of its addresses; `*.` at the start stands for any one below.",
     "[gmail.com]",
 );
@@ -233,7 +238,7 @@ fn receiver(cx: &Context<'_>, entry: &Entry) -> Read<Receiver> {
 }
 
 fn domain(cx: &Context<'_>, node: &Node) -> Read<String> {
-    read::formed(cx, node, &read::HOST, |text| {
+    read::formed(cx, node, &read::DOMAIN, |text| {
         read::check_host(text.strip_prefix("*.").unwrap_or(text)).map(|()| text.to_ascii_lowercase())
     })
 }

@@ -20,6 +20,9 @@ const MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// # Errors
 /// What is wrong with it; empty where it is no duration at all.
 pub fn parse(text: &str) -> Result<Duration, String> {
+    if text.contains(char::is_whitespace) {
+        return Err("it is written without spaces".to_owned());
+    }
     if text.chars().all(|c| c.is_ascii_digit()) && !text.is_empty() {
         return Err(format!("the unit is missing, such as `{text}s`"));
     }
@@ -46,7 +49,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Writes a duration the way [`parse`] reads it, to the millisecond.
+/// Writes a duration the way the configuration has it, such as `1h30m`, to the millisecond.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -97,6 +100,7 @@ mod tests {
             ("1h30", "the unit is missing"),
             ("30m1h", "`h` is out of order"),
             ("1m1m", "`m` is out of order"),
+            ("2 h", "it is written without spaces"),
             ("15min", "`min` is no unit; w, d, h, m, s and ms are"),
             ("9999w", "more than ten years"),
             ("99999999999999999999s", ""),

@@ -35,7 +35,7 @@ pub(super) static SERVER_NAME: Key = Key::new(
 )
 .otherwise("`host`");
 pub(super) static USERNAME: Key =
-    Key::new("username", Kind::Text(&read::TEXT), "The user name to log in with.", "shop.seed.1@gmail.com");
+    Key::new("username", Kind::Text(&read::TEXT), "The user name to log in with.", "landfall");
 pub(super) static USERNAME_ENV: Key =
     Key::new("username_env", Kind::Text(&read::ENV), "The environment variable that holds the user name.", "SES_USER");
 pub(super) static PASSWORD_FILE: Key = Key::new(

@@ -17,30 +17,39 @@ pub(super) struct Fields<'a> {
     pub(super) at: Place,
     entries: &'a [Entry],
     section: &'static Section,
+    /// Keys whose names were probably misspelt.
+    meant: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     /// Opens `node`, which must be a mapping, and reports the keys that `section` does not know and required ones that are absent.
     pub(super) fn open(cx: &'a Context<'a>, node: &'a Node, section: &'static Section) -> Read<Self> {
         let entries = mapping(cx, node, section.title)?;
-        let fields = Self { cx, at: node.at, entries, section };
+        let mut fields = Self { cx, at: node.at, entries, section, meant: Vec::new() };
         for entry in entries {
             fields.check(entry);
         }
-        for key in section.keys.iter().filter(|key| key.required && fields.entry(key).is_none()) {
-            cx.error(node.at, format!("`{}` is missing here: {}", key.name, key.meaning));
+        for key in section.keys.iter().filter(|key| key.required && fields.is_missed(key)) {
+            cx.error(node.at, format!("`{0}` is missing here, for example `{0}: {1}`", key.name, key.example));
         }
         Ok(fields)
     }
 
-    fn check(&self, entry: &Entry) {
+    fn check(&mut self, entry: &Entry) {
         let known = self.section.keys.iter().map(|key| key.name);
-        if let Some((name, answer)) = self.section.refused.iter().find(|(name, _)| *name == entry.key) {
+        if let Some((name, answer, instead)) = self.section.refused.iter().find(|(name, ..)| *name == entry.key) {
             self.cx.error(entry.at, format!("`{name}` is {answer}"));
+            self.meant.push(instead);
         } else if !known.clone().any(|name| name == entry.key) {
-            let hint = nearest::hint(&entry.key, known);
+            let hint = nearest::hint(&entry.key, known.clone());
             self.cx.error(entry.at, format!("unknown key `{}`{hint}", read::shown(&entry.key)));
+            self.meant.extend(nearest::nearest(&entry.key, known));
         }
+    }
+
+    /// Whether `key` is absent, and not because its name was misspelt.
+    fn is_missed(&self, key: &Key) -> bool {
+        self.entry(key).is_none() && !self.meant.contains(&key.name)
     }
 
     /// The entry of `key`.
@@ -86,7 +95,13 @@ impl<'a> Fields<'a> {
 
     /// The one of the keys that is there; reports where none is, or more than one.
     pub(super) fn exactly_one(&self, keys: &[&Key]) -> Read<&'a Entry> {
-        self.at_most_one(keys)?.ok_or_else(|| self.cx.error(self.at, format!("{} is missing here", any_of(keys))))
+        match self.at_most_one(keys)? {
+            Some(entry) => Ok(entry),
+            None if keys.iter().all(|key| self.is_missed(key)) => {
+                Err(self.cx.error(self.at, format!("{} is missing here", any_of(keys))))
+            }
+            None => Err(Reported),
+        }
     }
 }
 
@@ -124,7 +139,7 @@ impl<T> Declared<T> {
         mut one: impl FnMut(&str, &Entry) -> Read<T>,
     ) -> Self {
         let cx = fields.cx;
-        let entries = fields.entry(key).map(|entry| mapping(cx, &entry.value, key.meaning));
+        let entries = fields.entry(key).map(|entry| mapping(cx, &entry.value, &format!("{} by name", key.name)));
         let mut items = BTreeMap::new();
         for entry in entries.and_then(Result::ok).unwrap_or_default() {
             let name = read::check_name(cx, entry.at, &entry.key, what);

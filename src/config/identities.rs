@@ -49,9 +49,9 @@ static DKIM: Key = Key::new(
 static DKIM_SECTION: Section =
     Section::new("DKIM key", "A DKIM signing key (RFC 6376).", &[&DOMAIN, &SELECTOR, &KEY_FILE]);
 static DOMAIN: Key =
-    Key::new("domain", Kind::Text(&read::HOST), "The domain that signs, `d=`.", "shop.example").required();
+    Key::new("domain", Kind::Text(&read::DOMAIN), "The domain that signs, `d=`.", "shop.example").required();
 static SELECTOR: Key =
-    Key::new("selector", Kind::Text(&read::HOST), "The selector of the key's DNS record, `s=`.", "s1").required();
+    Key::new("selector", Kind::Text(&read::SELECTOR), "The selector of the key's DNS record, `s=`.", "s1").required();
 static KEY_FILE: Key = Key::new(
     "key_file",
     Kind::Text(&read::FILE),
@@ -76,8 +76,8 @@ fn identity(cx: &Context<'_>, name: &str, node: &Node) -> Read<Identity> {
 
 fn dkim(cx: &Context<'_>, node: &Node) -> Read<DkimKey> {
     let fields = Fields::open(cx, node, &DKIM_SECTION)?;
-    let domain = fields.required(&DOMAIN, read::host);
-    let selector = fields.required(&SELECTOR, read::host);
+    let domain = fields.required(&DOMAIN, read::domain);
+    let selector = fields.required(&SELECTOR, read::selector);
     let key = fields.required(&KEY_FILE, endpoint::file_secret);
     Ok(DkimKey { domain: domain?, selector: selector?, key: Arc::new(key?) })
 }

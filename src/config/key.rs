@@ -70,8 +70,8 @@ pub(super) struct Section {
     pub(super) keys: &'static [&'static Key],
     /// Exactly one of these must be there.
     pub(super) one_of: &'static [&'static str],
-    /// Keys that other versions know, and what to say to them.
-    pub(super) refused: &'static [(&'static str, &'static str)],
+    /// Keys that other versions know, what to say to them, and the key to use instead.
+    pub(super) refused: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl Section {

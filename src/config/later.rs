@@ -29,7 +29,7 @@ static ADDRESSES: Key = Key::new(
 .default("learned");
 static DOMAINS: Key = Key::new(
     "domains",
-    Kind::AnyOf(&[Kind::Text(&LEARNED), Kind::OneOrMany(&Kind::Text(&read::HOST))]),
+    Kind::AnyOf(&[Kind::Text(&LEARNED), Kind::OneOrMany(&Kind::Text(&read::DOMAIN))]),
     "Domains to look up.",
     "[shop.example]",
 )
@@ -69,7 +69,7 @@ type Check = fn(&Context<'_>, &Node) -> Read<()>;
 fn blocklists(cx: &Context<'_>, node: &Node) -> Read<()> {
     let fields = Fields::open(cx, node, &BLOCKLISTS_SECTION)?;
     let addresses = fields.value(&ADDRESSES, |cx, node| learned_or(cx, node, "an IP address", read::ip));
-    let domains = fields.value(&DOMAINS, |cx, node| learned_or(cx, node, "a domain", read::host));
+    let domains = fields.value(&DOMAINS, |cx, node| learned_or(cx, node, "a domain", read::domain));
     addresses.and(domains)
 }
 

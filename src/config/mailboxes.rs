@@ -1,7 +1,7 @@
 //! `mailboxes:`, the test accounts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::address;
 use crate::config::catalog::{self, Catalog, Receiver};
@@ -23,7 +23,7 @@ pub(super) static MAILBOXES: Key = Key::new(
 .required();
 
 static SECTION: Section = Section {
-    refused: &[("s3", "not supported by this version; use `imap`")],
+    refused: &[("s3", "not supported by this version; use `imap`", "imap")],
     ..Section::new(
         "mailbox",
         "A test account at a receiver. It should have no safe senders, no contacts and no filters of its own, or it measures those.",
@@ -93,7 +93,15 @@ static POLL: Key =
         .default("30s");
 
 pub(super) fn read(fields: &Fields<'_>, catalog: &Catalog) -> Declared<Mailbox> {
-    Declared::read(fields, &MAILBOXES, "mailbox", |name, entry| mailbox(fields.cx, name, entry, catalog))
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    Declared::read(fields, &MAILBOXES, "mailbox", |name, entry| {
+        let mailbox = mailbox(fields.cx, name, entry, catalog)?;
+        match owners.insert(mailbox.address.to_ascii_lowercase(), name.to_owned()) {
+            // A seed would be found in both, and be called a duplicate.
+            Some(owner) => Err(fields.cx.error(entry.at, format!("`{name}` has the address of `{owner}`"))),
+            None => Ok(mailbox),
+        }
+    })
 }
 
 fn mailbox(cx: &Context<'_>, name: &str, entry: &Entry, catalog: &Catalog) -> Read<Mailbox> {
@@ -152,8 +160,7 @@ fn imap(cx: &Context<'_>, node: &Node, account: &Account<'_>) -> Read<ImapServer
     let server = endpoint::server(&fields, Protocol::Imap, known.as_ref());
     let credentials = endpoint::credentials(&fields, Some(account.address.unwrap_or("-")));
     let folders = fields.optional(&catalog::FOLDERS, catalog::folders);
-    let second = Duration::from_secs(1);
-    let poll = fields.value(&POLL, |cx, node| read::at_least(cx, node, second, "it must be at least 1s"));
+    let poll = fields.value(&POLL, read::seconds);
     let server = server?;
     endpoint::warn_exposed(cx, node.at, &server);
     if let (Some(receiver), None) =

@@ -23,7 +23,9 @@ mod nearest;
 mod probes;
 mod problem;
 mod read;
+mod reference;
 mod routes;
+mod schema;
 mod secrets;
 mod store;
 mod tree;
@@ -31,6 +33,8 @@ mod tree;
 pub use duration::{format_duration, parse as parse_duration};
 pub use load::{Config, Loaded, load, parse};
 pub use problem::{ConfigErrors, Problem};
+pub use reference::markdown;
+pub use schema::json_schema;
 pub use secrets::{EnvSecret, FileSecret, InlineSecret};
 pub use store::{Retention, StoreLocation};
 

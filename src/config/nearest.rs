@@ -1,10 +1,13 @@
 //! The word that was probably meant.
 
-/// The word of `known` nearest to `word`, where it is near enough to be a slip of the fingers: at most a third of its letters
-/// are wrong, missing, too many or swapped.
+/// The word of `known` nearest to `word`, where it is near enough to be a slip of the fingers: one letter in a word of up
+/// to four, and a third of a longer one, is wrong, missing, too many or swapped.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let limit = word.chars().count().div_ceil(3).max(1);
+    let limit = match word.chars().count() {
+        0..=4 => 1,
+        letters => letters.div_ceil(3),
+    };
     known
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&word, &candidate.to_lowercase()), candidate))

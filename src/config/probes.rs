@@ -1,7 +1,6 @@
 //! `probes:`, what is sent where, how often, and what should come of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::catalog::Catalog;
 use crate::config::duration::DURATION;
@@ -119,8 +118,7 @@ fn probe(cx: &Context<'_>, name: &str, entry: &Entry, world: &World<'_>) -> Read
     let routes = fields.required(&ROUTES, |cx, node| named(cx, node, world.routes, "a route"));
     let mailboxes = fields.required(&MAILBOXES, |cx, node| mailboxes(cx, node, world));
     let identity = fields.optional(&IDENTITY, |cx, node| world.identities.refer(cx, node));
-    let second = Duration::from_secs(1);
-    let every = fields.value(&EVERY, |cx, node| read::at_least(cx, node, second, "it must be at least 1s"));
+    let every = fields.value(&EVERY, read::seconds);
     let deadline = fields.value(&DEADLINE, read::positive);
     let patience = fields.value(&PATIENCE, read::duration);
     let message = fields.optional(&MESSAGE, message);
@@ -182,7 +180,12 @@ fn expectable_words() -> Vec<&'static str> {
 
 fn expect(cx: &Context<'_>, node: &Node) -> Read<Expectation> {
     let all: Vec<_> = expectable().collect();
-    let outcomes = read::many(cx, node, "an outcome", |cx, node| read::word(cx, node, &all, Outcome::as_str))?;
+    let outcomes = read::many(cx, node, "an outcome", |cx, node| match &node.value {
+        Value::Scalar { text, .. } if text == Outcome::Unobserved.as_str() => {
+            Err(cx.error(node.at, "nobody can expect `unobserved`: it says that nobody could look"))
+        }
+        _ => read::word(cx, node, &all, Outcome::as_str),
+    })?;
     if outcomes.is_empty() {
         return Err(cx.error(node.at, "no outcome is expected; name at least one, or leave the key out for `inbox`"));
     }

@@ -18,6 +18,9 @@ pub(super) static NAME: Form =
     Form::new("a name of 1 to 64 letters, digits, `_`, `.` and `-`").pattern("^[A-Za-z0-9_.-]{1,64}$");
 pub(super) static FILE: Form = Form::new("a file name");
 pub(super) static HOST: Form = Form::new("a host name or an IP address").pattern("^[A-Za-z0-9:._-]{1,253}$");
+pub(super) static DOMAIN: Form = Form::new("a domain name").pattern(r"^(\*\.)?[A-Za-z0-9._-]{1,253}$");
+pub(super) static SELECTOR: Form =
+    Form::new("a selector such as `s1` or `20260101`").pattern("^[A-Za-z0-9._-]{1,253}$");
 pub(super) static HELO: Form = Form::new("a host name, or an address such as `[192.0.2.1]`")
     .pattern(r"^(\[[0-9A-Za-z:.]+\]|[A-Za-z0-9._-]{1,253})$");
 pub(super) static IP: Form = Form::new("an IP address").pattern("^[0-9A-Fa-f:.]+$");
@@ -51,6 +54,9 @@ pub(super) fn formed<T>(
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Read<T> {
     let text = scalar(cx, node, form.noun)?;
+    if text.is_empty() {
+        return Err(cx.error(node.at, format!("expected {}, found an empty text", form.noun)));
+    }
     parse(text).map_err(|reason| {
         let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
         cx.error(node.at, format!("expected {}, found `{}`{reason}", form.noun, shown(text)))
@@ -60,7 +66,6 @@ pub(super) fn formed<T>(
 /// A text of at least one character, without control characters.
 pub(super) fn text(cx: &Context<'_>, node: &Node) -> Read<String> {
     formed(cx, node, &TEXT, |text| match text {
-        "" => Err("it is empty".to_owned()),
         _ if text.chars().any(char::is_control) => Err("it holds a line break or another control character".to_owned()),
         _ => Ok(text.to_owned()),
     })
@@ -84,13 +89,20 @@ pub(super) fn duration(cx: &Context<'_>, node: &Node) -> Read<Duration> {
 
 /// A duration above zero.
 pub(super) fn positive(cx: &Context<'_>, node: &Node) -> Read<Duration> {
-    at_least(cx, node, Duration::from_millis(1), "it must be more than 0")
+    bounded(cx, node, "above 0", |value| !value.is_zero())
 }
 
-/// A duration of at least `min`.
-pub(super) fn at_least(cx: &Context<'_>, node: &Node, min: Duration, reason: &str) -> Read<Duration> {
+/// A duration of at least a second: nothing here should happen more often.
+pub(super) fn seconds(cx: &Context<'_>, node: &Node) -> Read<Duration> {
+    bounded(cx, node, "of at least 1s", |value| value >= Duration::from_secs(1))
+}
+
+fn bounded(cx: &Context<'_>, node: &Node, bound: &str, holds: impl FnOnce(Duration) -> bool) -> Read<Duration> {
     let value = duration(cx, node)?;
-    if value < min { Err(cx.error(node.at, reason)) } else { Ok(value) }
+    if holds(value) {
+        return Ok(value);
+    }
+    Err(cx.error(node.at, format!("expected a duration {bound}, found `{}`", duration::format_duration(value))))
 }
 
 /// A whole number from `min` to `max`.
@@ -156,27 +168,52 @@ pub(super) fn texts(cx: &Context<'_>, node: &Node) -> Read<Vec<String>> {
     many(cx, node, "a text", text)
 }
 
+/// A DNS name, in lower case.
+pub(super) fn domain(cx: &Context<'_>, node: &Node) -> Read<String> {
+    formed(cx, node, &DOMAIN, |text| match text.parse::<IpAddr>() {
+        Ok(_) => Err("it is an address".to_owned()),
+        Err(_) => check_host(text).map(|()| text.to_ascii_lowercase()),
+    })
+}
+
+/// The selector of a DKIM key (RFC 6376 §3.1). Numbers, such as dates, are usual.
+pub(super) fn selector(cx: &Context<'_>, node: &Node) -> Read<String> {
+    formed(cx, node, &SELECTOR, |text| check_labels(text).map(|()| text.to_owned()))
+}
+
 /// A DNS name or an address, without a port.
 pub(super) fn host(cx: &Context<'_>, node: &Node) -> Read<String> {
     formed(cx, node, &HOST, |text| match text.parse::<IpAddr>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => check_host(text).map(|()| text.to_owned()),
+        // A dot at the end says that the name is complete; the resolver knows what to make of it.
+        Err(_) => check_host(text.strip_suffix('.').unwrap_or(text)).map(|()| text.to_owned()),
     })
 }
 
-/// Checks the letters and lengths of a DNS name (RFC 1035 §2.3.4; an underscore is in use, though no host name should have one).
+/// Checks a domain name. One whose last label is a number would be a mistyped address (RFC 3696 §2).
 pub(super) fn check_host(text: &str) -> Result<(), String> {
-    let labels = text.strip_suffix('.').unwrap_or(text);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    check_labels(text)?;
+    match text.rsplit('.').next() {
+        Some(last) if last.bytes().all(|b| b.is_ascii_digit()) => Err("it is neither an address nor a name".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the letters and lengths of a DNS name's labels (RFC 1035 §2.3.4, RFC 1123 §2.1; the underscore is in use too).
+fn check_labels(text: &str) -> Result<(), String> {
+    let plain = |label: &str| {
+        let inner = !label.starts_with('-') && !label.ends_with('-') && (1..=63).contains(&label.len());
+        inner && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
     if text.contains("://") {
         Err("without the scheme".to_owned())
+    } else if text.starts_with('[') {
+        Err("an IPv6 address has no brackets here".to_owned())
     } else if text.contains(':') {
         Err("the port has a key of its own".to_owned())
     } else if !text.is_ascii() {
         Err("international names are written as `xn--...`".to_owned())
-    } else if text.len() > 253 || labels.split('.').any(|label| label.is_empty() || label.len() > 63) {
-        Err(String::new())
-    } else if labels.split('.').all(|label| label.chars().all(plain)) {
+    } else if text.len() <= 253 && text.split('.').all(plain) {
         Ok(())
     } else {
         Err(String::new())
@@ -210,7 +247,6 @@ pub(super) fn dns_server(cx: &Context<'_>, node: &Node) -> Read<SocketAddr> {
 /// A file name, relative to the configuration's directory. Says nothing about the file.
 pub(super) fn path(cx: &Context<'_>, node: &Node) -> Read<PathBuf> {
     formed(cx, node, &FILE, |text| match text {
-        "" => Err("it is empty".to_owned()),
         _ if text.contains('\0') => Err(String::new()),
         _ => Ok(cx.base_dir.join(text)),
     })
@@ -259,5 +295,8 @@ pub(super) fn read_text(path: &Path, limit: u64) -> Result<String, String> {
 
 /// The kind of an I/O error in words, the same on every system.
 fn reason(error: &std::io::Error) -> String {
-    error.kind().to_string()
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        kind => kind.to_string(),
+    }
 }

@@ -1,7 +1,5 @@
 //! `routes:`, the ways out.
 
-use std::time::Duration;
-
 use crate::config::duration::DURATION;
 use crate::config::endpoint::{self, Protocol};
 use crate::config::fields::{Declared, Fields};
@@ -120,7 +118,10 @@ fn route(cx: &Context<'_>, name: &str, entry: &Entry, identities: &Declared<Iden
     let connections = fields.value(&CONNECTIONS, read::count(1, 1000));
     let (kind, inner) = kind?;
     let helo = match (helo?, inner) {
-        (Some(_), Some(_)) => return Err(cx.error(fields.place(&HELO), "`helo` is given twice: here and within")),
+        (Some(_), Some(_)) => {
+            let within = if fields.entry(&SMTP).is_some() { SMTP.name } else { MX.name };
+            return Err(cx.error(fields.place(&HELO), format!("`helo` is given twice: here and in `{within}`")));
+        }
         (outer, inner) => outer.or(inner),
     };
     Ok(Route {
@@ -156,7 +157,6 @@ fn mx(cx: &Context<'_>, node: &Node) -> Read<(RouteKind, Option<String>)> {
 fn retry(cx: &Context<'_>, node: &Node) -> Read<RetryPolicy> {
     let fields = Fields::open(cx, node, &RETRY_SECTION)?;
     let times = fields.value(&TIMES, read::count(0, 100));
-    let second = Duration::from_secs(1);
-    let interval = fields.value(&INTERVAL, |cx, node| read::at_least(cx, node, second, "it must be at least 1s"));
+    let interval = fields.value(&INTERVAL, read::seconds);
     Ok(RetryPolicy { times: times?, interval: interval? })
 }

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(secret.read().unwrap().expose_secret(), "other ");
         std::fs::remove_file(&path).unwrap();
         let error = secret.read().unwrap_err().to_string();
-        assert!(error.starts_with("could not read ") && error.ends_with("rotated: entity not found"), "{error}");
+        assert!(error.starts_with("could not read ") && error.ends_with("rotated: no such file"), "{error}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) static STORE: Key = Key::new(
     "sqlite:landfall.db",
 )
 .default("sqlite:/var/lib/landfall/landfall.db");
-static LOCATION: Form = Form::new("`sqlite:` and a file name").pattern("^sqlite:.+$");
+static LOCATION: Form = Form::new("`sqlite:` and a file name").pattern("^sqlite:[^:?][^?]*$");
 
 pub(super) static RETENTION: Key = Key::new(
     "retention",
@@ -96,7 +96,10 @@ pub(super) fn store(fields: &Fields<'_>) -> Read<StoreLocation> {
         }
         // The text is not quoted: people put passwords into such addresses.
         match text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
-            Some(path) if !path.is_empty() && !path.contains('\0') => Ok(StoreLocation::Sqlite(cx.base_dir.join(path))),
+            // `:memory:` would forget, and a query belongs to other programs' addresses.
+            Some(path) if !path.is_empty() && !path.starts_with(':') && !path.contains(['\0', '?']) => {
+                Ok(StoreLocation::Sqlite(cx.base_dir.join(path)))
+            }
             _ => Err(cx.error(node.at, format!("expected {}", LOCATION.noun))),
         }
     })

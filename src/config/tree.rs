@@ -92,7 +92,13 @@ struct Open {
 
 enum Content {
     List(Vec<Arc<Node>>),
-    Map { entries: Vec<Entry>, merged: Vec<Entry>, key: Option<(String, Place, bool)> },
+    Map {
+        entries: Vec<Entry>,
+        /// The line of each key of `entries`.
+        lines: HashMap<String, usize>,
+        merged: Vec<Entry>,
+        key: Option<(String, Place, bool)>,
+    },
 }
 
 impl Builder<'_> {
@@ -107,9 +113,11 @@ impl Builder<'_> {
                 self.add(Node { at, value: Value::Scalar { text: text.into_owned(), plain } }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.open(at, anchor, Content::List(Vec::new())),
-            Event::MappingStart(_, anchor, _) => {
-                self.open(at, anchor, Content::Map { entries: Vec::new(), merged: Vec::new(), key: None })
-            }
+            Event::MappingStart(_, anchor, _) => self.open(
+                at,
+                anchor,
+                Content::Map { entries: Vec::new(), lines: HashMap::new(), merged: Vec::new(), key: None },
+            ),
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
                 Some(node) => self.put(node, at),
@@ -134,9 +142,9 @@ impl Builder<'_> {
         let Some(Open { at, anchor, content }) = self.open.pop() else { return Ok(()) };
         let value = match content {
             Content::List(items) => Value::List(items),
-            Content::Map { mut entries, merged, .. } => {
+            Content::Map { mut entries, mut lines, merged, .. } => {
                 for entry in merged {
-                    if !entries.iter().any(|known| known.key == entry.key) {
+                    if lines.insert(entry.key.clone(), entry.at.line).is_none() {
                         entries.push(entry);
                     }
                 }
@@ -161,16 +169,17 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::List(items)) => items.push(node),
-            Some(Content::Map { entries, merged, key }) => match key.take() {
+            Some(Content::Map { entries, lines, merged, key }) => match key.take() {
                 None => match &node.value {
                     Value::Scalar { text, plain } => *key = Some((text.clone(), at, *plain)),
                     Value::List(_) | Value::Map(_) => return Err(cx.error(at, "a key must be a single word")),
                 },
                 Some((word, at, true)) if word == "<<" => merged.extend(to_merge(cx, &node, at)?),
                 Some((word, at, _)) => {
-                    if let Some(first) = entries.iter().find(|entry| entry.key == word) {
-                        cx.error(at, format!("`{word}` is given twice; it is first in line {}", first.at.line));
+                    if let Some(first) = lines.get(&word) {
+                        cx.error(at, format!("`{word}` is given twice; it is first in line {first}"));
                     } else {
+                        lines.insert(word.clone(), at.line);
                         entries.push(Entry { key: word, at, value: node });
                     }
                 }

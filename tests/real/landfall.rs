@@ -1,4 +1,5 @@
 //! The program under test: its configuration, its one-shot command, and its daemon, all through the binary that users run.
+#![expect(clippy::disallowed_methods, reason = "a real daemon runs on the real clock")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -279,8 +280,9 @@ fn unchunk(mut body: &str) -> String {
         if size == 0 {
             break;
         }
-        text.push_str(&rest[..size]);
-        body = &rest[size + 2..];
+        let (chunk, after) = rest.split_at(size);
+        text.push_str(chunk);
+        body = after.strip_prefix("\r\n").unwrap();
     }
     text
 }
@@ -288,4 +290,9 @@ fn unchunk(mut body: &str) -> String {
 /// A port that was free a moment ago, on an address that only this process uses.
 fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Lets the real clock run.
+pub fn pause(span: Duration) {
+    std::thread::sleep(span);
 }

@@ -208,14 +208,14 @@ fn a_negative_control_that_is_junked_or_refused_meets_its_expectation() {
 #[test]
 fn imap_over_starttls_and_plain_read_as_well() {
     let world = the_world();
-    let mailbox = world.user("alpha.test", "imap1").unwrap();
+    let (mailbox, other) = (world.user("alpha.test", "imap1").unwrap(), world.user("alpha.test", "imap2").unwrap());
     let setup = Setup::new(world, "imap1");
     let starttls =
         format!("host: {}, port: 143, tls: starttls, ca_file: {}", mailbox.imap_host, setup.ca_file.display());
     let plain = format!("host: {}, port: 143, tls: none", mailbox.imap_host);
     let (status, seeds) = setup
         .mailbox_at("starttls", &mailbox, &starttls, "")
-        .mailbox_at("plain", &mailbox, &plain, "")
+        .mailbox_at("plain", &other, &plain, "")
         .probe("p", "{ routes: [relay], mailboxes: all, every: 1h, deadline: 30s }")
         .run_probe(&[]);
     assert_eq!(status, 0, "{seeds:#?}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::landfall::{Daemon, Setup};
+use crate::landfall::{Daemon, Setup, pause};
 use crate::the_world;
 use crate::world::wait_for;
 
@@ -153,7 +153,8 @@ fn kept_seeds_are_deleted_in_time_and_nothing_else_is() {
     daemon.until_metric("landfall_seeds_settled_total", &["outcome=\"inbox\""], 1.0, LONG);
     assert_eq!(world.messages(&mailbox, "INBOX").unwrap().len(), 4);
     drop(daemon.terminate());
-    std::thread::sleep(Duration::from_secs(1));
+    // It is kept for a second, looked for at the start and then every ten minutes.
+    pause(Duration::from_secs(1));
     let daemon = Daemon::start_with(&config, &[]);
     wait_for("the seed to be deleted", LONG, || match world.messages(&mailbox, "INBOX").unwrap().len() {
         3 => Ok(()),

@@ -7,6 +7,7 @@ mod world;
 mod landfall;
 mod landing;
 mod lifecycle;
+mod restarts;
 mod smoke;
 mod upkeep;
 

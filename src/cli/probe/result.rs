@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::{Exit, Format, Output};
+use crate::cli::{Format, Output, Verdict};
 use crate::model::{Finding, Handoff, Outcome, Settled};
 
 /// The JSON document: one object a seed.
@@ -53,7 +53,7 @@ struct Auth<'a> {
 }
 
 /// Tells the results and gives the exit status: 0 where every seed met its expectation, 1 where one did not, 3 where nobody could tell.
-pub(super) fn tell(settled: &[Arc<Settled>], interrupted: usize, format: Format, out: &mut Output<'_>) -> Exit {
+pub(super) fn tell(settled: &[Arc<Settled>], interrupted: usize, format: Format, out: &mut Output<'_>) -> Verdict {
     match format {
         Format::Json => {
             let document = Document { seeds: settled.iter().map(|settled| seed(settled)).collect() };
@@ -63,11 +63,11 @@ pub(super) fn tell(settled: &[Arc<Settled>], interrupted: usize, format: Format,
     }
     let met = settled.iter().map(|settled| settled.expected());
     if met.clone().any(|met| met == Some(false)) {
-        Exit::Bad
+        Verdict::Bad
     } else if interrupted > 0 || met.clone().any(|met| met.is_none()) {
-        Exit::Unknown
+        Verdict::Unknown
     } else {
-        Exit::Good
+        Verdict::Good
     }
 }
 
