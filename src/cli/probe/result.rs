@@ -187,3 +187,6 @@ fn reason(settled: &Settled) -> Option<String> {
     let codes = if handoff.cause.is_some() { String::new() } else { format!("{} ", codes.join(" ")) };
     Some(format!("{word} in the {} phase: {codes}{said}", handoff.phase))
 }
+
+#[cfg(test)]
+mod tests;
