@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::metrics::{Metrics, StoreOperation};
 use crate::model::{
-    Attempted, Cursor, MailboxFault, MailboxName, Seed, SeedId, Seen, Settled, SharedSnapshot, Sighting, Token,
+    Attempted, Cursor, Lane, MailboxFault, MailboxName, Seed, SeedId, Seen, Settled, SharedSnapshot, Sighting, Token,
 };
 use crate::record::RecordError;
 use crate::record::state::{Event, State, Step};
@@ -182,10 +182,26 @@ impl<S: Store> Writer<S> {
     fn count(&self, event: &Event) {
         match event {
             Event::HandedOff(route, attempt) => self.metrics.handed_off(route, attempt),
-            Event::Settled(settled) => self.metrics.seed_settled(settled),
+            Event::Settled(settled) => {
+                self.metrics.seed_settled(settled);
+                log(settled);
+            }
             Event::Late(lane, provider) => self.metrics.seed_late(lane, provider),
             Event::Duplicate(lane, provider) => self.metrics.seed_duplicate(lane, provider),
             Event::MailboxFault(mailbox, fault) => self.metrics.mailbox_fault(mailbox, *fault),
         }
+    }
+}
+
+/// One line a seed: where it landed, and whether that was wanted.
+fn log(settled: &Settled) {
+    let Lane { probe, route, mailbox } = &settled.seed.lane;
+    let (outcome, folder) = (settled.outcome.as_str(), settled.folder.as_deref());
+    let delivery_ms = settled.delivery.map(|delivery| u64::try_from(delivery.as_millis()).unwrap_or(u64::MAX));
+    let reply = settled.attempt.as_ref().and_then(|attempt| attempt.handoff.reply()).map(|reply| reply.code);
+    if settled.expected() == Some(false) {
+        warn!(%probe, %route, %mailbox, outcome, folder, delivery_ms, reply, "a seed did not end as its probe expects");
+    } else {
+        info!(%probe, %route, %mailbox, outcome, folder, delivery_ms, reply, "a seed has ended");
     }
 }

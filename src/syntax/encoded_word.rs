@@ -5,7 +5,8 @@
 //! only after decoding. A value in which an encoded word is one among plain ones is left as it is: there the sender, not the receiver,
 //! may have written it, and decoding it could put his `;` where the receiver wrote none.
 
-use crate::syntax::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 /// The value with its encoded words decoded and joined (RFC 2047 §6.2: the white space between them does not count), as UTF-8 where the
 /// charset is known and as the bytes that were encoded otherwise. `None` unless the value is encoded words and nothing else.
@@ -28,7 +29,7 @@ fn decode_word(word: &[u8], decoded: &mut Vec<u8>) -> Option<()> {
         return None;
     }
     let bytes = match encoding {
-        b"B" | b"b" => base64::decode(without_padding(text), b'/')?,
+        b"B" | b"b" => STANDARD_NO_PAD.decode(without_padding(text)).ok()?,
         b"Q" | b"q" => quoted(text)?,
         _ => return None,
     };

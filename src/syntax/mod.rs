@@ -5,7 +5,6 @@
 //! target (`docs/fuzzing.md`).
 
 pub mod authentication_results;
-mod base64;
 mod encoded_word;
 pub mod header;
 pub mod utf7;

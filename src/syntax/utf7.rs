@@ -8,10 +8,11 @@
 
 use std::borrow::Cow;
 
-use crate::syntax::base64;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::{Engine as _, alphabet};
 
-/// The Base64 alphabet's last character here, instead of `/`, which is a common folder delimiter.
-const LAST: u8 = b',';
+/// Base64 whose last character is `,` instead of `/`, which is a common folder delimiter. Left-over bits that are not zero are refused.
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::IMAP_MUTF7, NO_PAD);
 
 /// The name for people. A shift sequence that is not valid (not Base64, left-over bits, half a surrogate pair, no `-` at its end) is
 /// kept as it was written, and so is text that is not ASCII. Linear in the length of the name.
@@ -47,7 +48,7 @@ fn characters(coded: &str) -> Option<String> {
     if coded.is_empty() {
         return Some(String::from('&'));
     }
-    let bytes = base64::decode(coded.as_bytes(), LAST)?;
+    let bytes = BASE64.decode(coded).ok()?;
     let (pairs, odd) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
     if odd.is_empty() { char::decode_utf16(units).collect::<Result<_, _>>().ok() } else { None }
@@ -76,7 +77,7 @@ pub fn encode(name: &str) -> String {
 fn unshift(wire: &mut String, shifted: &mut Vec<u8>) {
     if !shifted.is_empty() {
         wire.push('&');
-        base64::encode_to(wire, shifted, LAST);
+        BASE64.encode_string(shifted.as_slice(), wire);
         wire.push('-');
         shifted.clear();
     }

@@ -198,10 +198,6 @@ impl Daemon {
         daemon
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// GET; `None` where nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.web).ok()?;

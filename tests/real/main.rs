@@ -9,6 +9,7 @@ mod landing;
 mod lifecycle;
 mod restarts;
 mod smoke;
+mod storage;
 mod upkeep;
 
 use std::sync::OnceLock;

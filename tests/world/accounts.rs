@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::world::layout::{MAIL_OWNER, account};
+use crate::world::layout::{account, mail_owner};
 use crate::world::{Problem, Result, World, problem, wait_for};
 
 /// A user of one receiver.
@@ -51,7 +51,7 @@ impl World {
             password: format!("{name}-secret"),
         };
         if !self.account_file(&mailbox)?.exists() {
-            self.set_password(&mailbox, &mailbox.password)?;
+            self.write_account(&mailbox, &mailbox.password)?;
         }
         Ok(mailbox)
     }
@@ -61,12 +61,7 @@ impl World {
     /// # Errors
     /// When the accounts cannot be written.
     pub fn set_password(&self, mailbox: &Mailbox, password: &str) -> Result<()> {
-        let mut changes = self.changes.lock().map_err(|error| problem("the lock", &error))?;
-        *changes += 1;
-        let file = self.account_file(mailbox)?;
-        replace(&file, &account(&mailbox.address, password), *changes)
-            .map_err(|error| problem("the account", &error))?;
-        drop(changes);
+        self.write_account(mailbox, password)?;
         // Dovecot looks at the file once a second at most.
         wait_for("the new password to be good", Duration::from_secs(20), || {
             let mut command = self.dovecot_command(&mailbox.receiver, "doveadm")?;
@@ -106,12 +101,13 @@ impl World {
         // Opens the mailbox once, so that its directories exist and belong to the right user.
         self.doveadm(mailbox, &["mailbox", "status"], &["messages", "INBOX"])?;
         let inbox = self.home(mailbox)?.join("Maildir/cur");
+        let owner = mail_owner(&mailbox.address);
         let mut changes = self.changes.lock().map_err(|error| problem("the lock", &error))?;
         *changes += 1;
         for (count, message) in messages.into_iter().enumerate() {
             let path = inbox.join(format!("{:010}.M{count:07}.world:2,S", 1_000_000_000 + *changes));
             fs::write(&path, message)
-                .and_then(|()| chown(&path, Some(MAIL_OWNER), Some(MAIL_OWNER)))
+                .and_then(|()| chown(&path, Some(owner), Some(owner)))
                 .map_err(|error| problem("the inbox", &error))?;
         }
         Ok(())
@@ -156,6 +152,13 @@ impl World {
         let mut command = self.dovecot_command(&mailbox.receiver, "doveadm")?;
         let output = self.run(command.args(words).args(["-u", &mailbox.address]).args(more))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn write_account(&self, mailbox: &Mailbox, password: &str) -> Result<()> {
+        let mut changes = self.changes.lock().map_err(|error| problem("the lock", &error))?;
+        *changes += 1;
+        let file = self.account_file(mailbox)?;
+        replace(&file, &account(&mailbox.address, password), *changes).map_err(|error| problem("the account", &error))
     }
 
     fn account_file(&self, mailbox: &Mailbox) -> Result<PathBuf> {

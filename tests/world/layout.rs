@@ -7,8 +7,11 @@ use std::path::Path;
 use crate::world::net::Net;
 use crate::world::{RELAY_PASSWORD, RELAY_USER, Result, problem, tls};
 
-/// The receivers' mail belongs to this user and group; nobody else on the machine needs to know it.
-pub(in crate::world) const MAIL_OWNER: u32 = 5000;
+/// The number that owns a user's mail; nobody else on the machine needs to know it. Each user has one of their own, because the kernel
+/// gives each owner no more than 128 inotify instances, and each IDLE session takes one.
+pub(in crate::world) fn mail_owner(address: &str) -> u32 {
+    100_000 + address.bytes().fold(7, |sum: u32, byte| (sum * 31 + u32::from(byte)) % 100_003)
+}
 
 /// A template and the file it becomes.
 macro_rules! etc {
@@ -122,17 +125,18 @@ impl Site<'_> {
     fn dovecot(&self, name: &str, more: &[(&str, &str)], folders: &str) -> Result<()> {
         let home = self.state.join(name);
         make(&home, 0o755, None)?;
-        make(&home.join("home"), 0o755, None)?;
+        // Every user makes a home of their own in it.
+        make(&home.join("home"), 0o1777, None)?;
         make(&home.join("users"), 0o755, None)?;
-        chown(home.join("home"), Some(MAIL_OWNER), Some(MAIL_OWNER)).map_err(|error| problem(name, &error))?;
         let text = [include_str!("etc/dovecot.conf"), folders].concat();
         self.write(&format!("{name}/dovecot.conf"), &text, &[&[("RECEIVER", name)], more].concat())
     }
 }
 
-/// A user's file. The empty fields make it a line of `passwd(5)`: Dovecot takes the user for unknown otherwise.
+/// A user's file: a line like those of `passwd(5)`.
 pub(in crate::world) fn account(address: &str, password: &str) -> String {
-    format!("{address}:{{PLAIN}}{password}::::::\n")
+    let owner = mail_owner(address);
+    format!("{address}:{{PLAIN}}{password}:{owner}:{owner}::::\n")
 }
 
 fn make(path: &Path, mode: u32, owner: Option<&str>) -> Result<()> {

@@ -2,9 +2,8 @@
 
 use secrecy::zeroize::Zeroizing;
 
-/// A command without its tag. Each piece but the first waits for a continuation request (`+`). Wiped from memory when dropped: one of them
-/// holds the password.
-#[derive(Debug)]
+/// A command without its tag. Each piece but the first waits for a continuation request (`+`). Wiped from memory when dropped:
+/// one of them holds the password, so that there is no `Debug` either.
 pub(super) struct Command {
     pieces: Vec<Zeroizing<Vec<u8>>>,
     /// Whether the server may take literals without being asked (RFC 7888).
@@ -17,7 +16,7 @@ impl Command {
         Self { pieces: vec![Zeroizing::new(words.into())], eager: false }
     }
 
-    /// Literals are sent without waiting (RFC 7888 `LITERAL+`, or `LITERAL-` for those up to 4096 bytes, which all of ours are).
+    /// Literals are sent without waiting (RFC 7888 `LITERAL+`, or `LITERAL-`, which stops at 4096 bytes, and so do we).
     pub(super) fn eager(mut self, eager: bool) -> Self {
         self.eager = eager;
         self
@@ -36,15 +35,15 @@ impl Command {
         self
     }
 
-    /// A space and a string from outside: quoted where every server reads that alike, else as a literal. No string can end the command or
-    /// start another.
+    /// A space and a string from outside: quoted where every server reads that alike, else as a literal. No string can end the
+    /// command or start another.
     pub(super) fn string(mut self, string: &[u8]) -> Self {
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         if string.iter().all(plain) {
             self.push(b" \"");
             self.push(string);
             self.push(b"\"");
-        } else if self.eager {
+        } else if self.eager && string.len() <= 4096 {
             self.push(format!(" {{{}+}}\r\n", string.len()).as_bytes());
             self.push(string);
         } else {

@@ -1,7 +1,8 @@
 //! Deleting one seed, and nothing else.
 //!
-//! IMAP deletes in two steps: a message is flagged `\Deleted`, and EXPUNGE removes *every* message of the folder so flagged, whoever flagged it. Only UIDPLUS (RFC 4315)
-//! can remove one message, so that without it nothing is touched. Nor is the folder ever closed with CLOSE, which expunges as well.
+//! IMAP deletes in two steps: a message is flagged `\Deleted`, and EXPUNGE removes *every* message of the folder so flagged,
+//! whoever flagged it. Only UIDPLUS (RFC 4315) can remove one message, so that without it nothing is touched. Nor is the folder
+//! ever closed with CLOSE, which expunges as well.
 
 use crate::net::imap::command::Command;
 use crate::net::imap::fault::Fault;
@@ -21,8 +22,8 @@ pub enum Deleted {
 }
 
 impl Imap {
-    /// Deletes the message `uid` of the folder `wire`, if `is_ours` recognises its header `fields`. Afterwards the folder is open for writing: open
-    /// another, or the same for reading, before going on.
+    /// Deletes the message `uid` of the folder `wire`, if `is_ours` recognises its header `fields`. Afterwards the folder is
+    /// open for writing: open another, or the same for reading, before going on.
     ///
     /// # Errors
     /// When the session is over.

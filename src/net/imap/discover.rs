@@ -1,8 +1,9 @@
 //! Which folder is what: inbox, a tab, junk, or none of them.
 //!
-//! Every receiver names its junk folder differently, and in its own language. In this order somebody knows: the configuration; the name INBOX, which is special by itself
-//! (RFC 3501 §5.1); the server, by SPECIAL-USE attributes (RFC 6154: `\Junk`) or the older XLIST (`\Spam`); the provider's profile; and where none of them knows any junk folder,
-//! a list of names that are common.
+//! Every receiver names its junk folder differently, and in its own language. In this order somebody knows: the configuration;
+//! the name INBOX, which is special by itself (RFC 3501 §5.1); the server, by SPECIAL-USE attributes (RFC 6154: `\Junk`) or the
+//! older XLIST (`\Spam`); the provider's profile; and where none of them knows any junk folder, a list of names that are
+//! common.
 
 use crate::model::{FolderKind, FolderNames};
 use crate::net::imap::Folder;
@@ -91,7 +92,8 @@ const OWN: [&str; 14] = [
 pub fn classify(folders: &[Folder], configured: &FolderNames, provider: &FolderNames) -> Vec<WatchedFolder> {
     let selectable: Vec<&Folder> = folders.iter().filter(|folder| folder.selectable).collect();
     let any = |test: &dyn Fn(&Folder) -> bool| selectable.iter().any(|folder| test(folder));
-    // The name that makes a folder the inbox: the configured one if there is such a folder, else INBOX or `\Inbox`, else the provider's.
+    // The name that makes a folder the inbox: the configured one if there is such a folder, else INBOX or `\Inbox`, else the
+    // provider's.
     let configured_inbox = configured.inbox.as_deref().filter(|name| any(&|folder| named(folder, name)));
     let known_inbox = any(&is_inbox);
     let inbox = |folder: &Folder| match configured_inbox {
@@ -166,8 +168,8 @@ fn listed(folder: &Folder, names: &[String]) -> bool {
     names.iter().any(|name| named(folder, name))
 }
 
-/// Whether people would call the folder that: without regard to case, to how levels are written, and to whether everything lies below INBOX (Courier, Dovecot with a
-/// prefix, some hosters).
+/// Whether people would call the folder that: without regard to case, to how levels are written, and to whether everything lies
+/// below INBOX (Courier, Dovecot with a prefix, some hosters).
 fn named(folder: &Folder, name: &str) -> bool {
     let wanted = levels(name, folder.delimiter, true);
     below_inbox(folder).any(|levels| levels == wanted) || folder.name.to_lowercase() == name.to_lowercase()
@@ -202,7 +204,8 @@ fn below_inbox(folder: &Folder) -> impl Iterator<Item = Vec<String>> {
     [Some(all), below].into_iter().flatten()
 }
 
-/// The levels of a name in lower case. A person may write `/` whatever the server's delimiter is; a server that has no levels has no delimiter.
+/// The levels of a name in lower case. A person may write `/` whatever the server's delimiter is; a server that has no levels
+/// has no delimiter.
 fn levels(name: &str, delimiter: Option<char>, by_people: bool) -> Vec<String> {
     let separates = |c: char| Some(c) == delimiter || (by_people && delimiter.is_some() && c == '/');
     name.to_lowercase().split(separates).map(str::to_owned).collect()

@@ -1,8 +1,9 @@
 //! Why a mailbox could not be read, and how a server's refusal is told apart.
 //!
-//! A server refuses with a response code (RFC 5530) and a sentence. The code decides where there is one that says enough; many servers
-//! send none, so that a few well-known sentences are recognised too; what remains is judged by the command: `NO` to a login
-//! means the credentials, `NO` to anything else that the server cannot now, `BAD` that the two do not speak the same protocol.
+//! A server refuses with a response code (RFC 5530) and a sentence. The code decides where there is one that says enough; many
+//! servers send none, so that a few well-known sentences are recognised too; what remains is judged by the command: `NO` to a
+//! login means the credentials, `NO` to anything else that the server cannot now, `BAD` that the two do not speak the same
+//! protocol.
 
 use std::time::Duration;
 
@@ -111,8 +112,9 @@ pub(super) fn specific(status: &Status) -> Option<MailboxFault> {
         Some("LIMIT" | "OVERQUOTA") => return Some(MailboxFault::Throttled),
         _ => {}
     }
-    // Before UNAVAILABLE: older Dovecot says `[UNAVAILABLE] Maximum number of connections from user+IP exceeded`. QQ's login refusal names
-    // everything at once (`password is incorrect, login frequency limited, or system is busy`) and must not match here.
+    // Before UNAVAILABLE: older Dovecot says `[UNAVAILABLE] Maximum number of connections from user+IP exceeded`. QQ's login
+    // refusal names everything at once (`password is incorrect, login frequency limited, or system is busy`) and must not match
+    // here.
     if says(&[
         "too many",
         "throttled",
@@ -127,8 +129,8 @@ pub(super) fn specific(status: &Status) -> Option<MailboxFault> {
     if let Some("UNAVAILABLE" | "INUSE" | "IN-USE" | "SERVERBUG" | "CORRUPTION") = status.code.as_deref() {
         return Some(MailboxFault::Unavailable);
     }
-    // NetEase, to a client that sent no ID: `NO SELECT Unsafe Login. Please contact kefu@188.com for help`. Microsoft, where IMAP is off
-    // for the account: `BAD User is authenticated but not connected.`
+    // NetEase, to a client that sent no ID: `NO SELECT Unsafe Login. Please contact kefu@188.com for help`. Microsoft, where
+    // IMAP is off for the account: `BAD User is authenticated but not connected.`
     says(&["unsafe login", "authenticated but not connected"]).then_some(MailboxFault::Auth)
 }
 

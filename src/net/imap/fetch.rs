@@ -1,5 +1,5 @@
-//! Looking into the mailbox: its folders, and the messages in one of them. Nothing here changes anything: folders are opened with EXAMINE and bodies read
-//! with PEEK.
+//! Looking into the mailbox: its folders, and the messages in one of them. Nothing here changes anything: folders are opened
+//! with EXAMINE and bodies read with PEEK.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,9 @@ const MAX_FOLDERS: usize = 10_000;
 
 /// More messages than one batch should ask for.
 const MAX_HEADERS: usize = 20_000;
+
+/// Bytes that folder names, or the header fields of one batch, may come to altogether.
+const MAX_KEPT: usize = 16 << 20;
 
 /// The tabs that Gmail knows besides the primary one (`category:` in its search).
 const GMAIL_TABS: [&str; 4] = ["promotions", "updates", "social", "forums"];
@@ -40,7 +43,8 @@ pub struct Header {
     pub arrived_at: Option<Timestamp>,
     /// Its size in bytes (RFC822.SIZE); some servers estimate. 0 where it is not told.
     pub size: u32,
-    /// The fields that were asked for, as they stand in the message, up to [`Limits::header`](crate::net::imap::Limits::header) bytes.
+    /// The fields that were asked for, as they stand in the message, up to [`Limits::header`](crate::net::imap::Limits::header)
+    /// bytes.
     pub fields: Vec<u8>,
 }
 
@@ -98,16 +102,16 @@ impl Imap {
     }
 
     async fn list(&mut self, command: &str) -> Result<Result<Vec<Folder>, Status>, Fault> {
-        let mut folders = Vec::new();
-        let take = |data| match data {
-            Data::Folder(_) if folders.len() >= MAX_FOLDERS => {
-                Err(Fault::protocol(format!("more than {MAX_FOLDERS} folders")))
-            }
-            Data::Folder(folder) => {
+        let (mut folders, mut kept) = (Vec::new(), 0_usize);
+        let take = |data| {
+            if let Data::Folder(folder) = data {
+                if folders.len() >= MAX_FOLDERS {
+                    return Err(Fault::protocol(format!("more than {MAX_FOLDERS} folders")));
+                }
+                charge(&mut kept, folder.wire.len())?;
                 folders.push(folder);
-                Ok(())
             }
-            _ => Ok(()),
+            Ok(())
         };
         let keep = self.limits.line;
         let status = self.run("LIST", Command::new(command), keep, take).await?;
@@ -153,18 +157,21 @@ impl Imap {
             let text = "the server gives the folder no UIDVALIDITY".to_owned();
             return Ok(Err(Refusal { code: None, text }));
         };
-        self.exists = exists;
+        self.exists = Some(exists);
         self.changed = false;
         Ok(Ok((Opened { uid_validity, uid_next, exists }, status)))
     }
 
-    /// The UIDs that messages of the open folder have, from `first` to `last` or the end, ascending. How a large folder is walked in
-    /// batches: UIDs have gaps, so that a range of UIDs says nothing about how many messages it holds.
+    /// The UIDs that messages of the open folder have, from `first` to `last` or the end, ascending. How a large folder is
+    /// walked in batches: UIDs have gaps, so that a range of UIDs says nothing about how many messages it holds.
     ///
     /// # Errors
     /// When the session is over.
     pub async fn uids(&mut self, first: u32, last: Option<u32>) -> Result<Vec<u32>, Fault> {
         let mut uids = Vec::new();
+        if self.exists == Some(0) {
+            return Ok(uids);
+        }
         let take = |data| {
             if let Data::Fetch(Fetched { uid: Some(uid), .. }) = data
                 && within(uid, first, last)
@@ -179,8 +186,8 @@ impl Imap {
         Ok(uids)
     }
 
-    /// What is known of the messages with UIDs from `first_uid` to `last_uid` or the end: the given header fields, size and time of arrival.
-    /// Sorted by UID. Ask for a few hundred at a time.
+    /// What is known of the messages with UIDs from `first_uid` to `last_uid` or the end: the given header fields, size and
+    /// time of arrival. Sorted by UID. Ask for a few hundred at a time: [`Imap::uids`] tells which there are.
     ///
     /// # Errors
     /// When the session is over.
@@ -190,7 +197,11 @@ impl Imap {
         last_uid: Option<u32>,
         fields: &[&str],
     ) -> Result<Vec<Header>, Fault> {
-        let mut headers = BTreeMap::new();
+        let (mut headers, mut kept) = (BTreeMap::new(), 0_usize);
+        // Some servers refuse any set of messages while there are none.
+        if self.exists == Some(0) {
+            return Ok(Vec::new());
+        }
         let take = |data| {
             // A FETCH without a UID or without the section is the server's own news about flags.
             let Data::Fetch(Fetched { uid: Some(uid), size, arrived_at, section: Some(section) }) = data else {
@@ -203,8 +214,9 @@ impl Imap {
             if headers.len() >= MAX_HEADERS {
                 return Err(Fault::protocol(format!("more than {MAX_HEADERS} messages in one batch")));
             }
-            let size = size.unwrap_or_default();
-            headers.insert(uid, Header { uid, arrived_at, size, fields: section.unwrap_or_default() });
+            let (size, fields) = (size.unwrap_or_default(), section.unwrap_or_default());
+            charge(&mut kept, fields.len())?;
+            headers.insert(uid, Header { uid, arrived_at, size, fields });
             Ok(())
         };
         let command = format!(
@@ -217,7 +229,8 @@ impl Imap {
         Ok(headers.into_values().collect())
     }
 
-    /// One message, up to `max` bytes of it. `None` where it has gone meanwhile.
+    /// One message, up to `max` bytes of it, which must be less than [`Limits::literal`](crate::net::imap::Limits::literal).
+    /// `None` where it has gone meanwhile.
     ///
     /// # Errors
     /// When the session is over.
@@ -231,7 +244,9 @@ impl Imap {
             }
             Ok(())
         };
-        // One byte more than wanted tells whether there is more: the size that servers tell is not always that of the bytes they send.
+        // One byte more than wanted tells whether there is more: the size that servers tell is not always that of the bytes
+        // they send.
+        let max = max.min(self.limits.literal.saturating_sub(1));
         let asked = max.saturating_add(1);
         let command = format!("UID FETCH {uid} (UID INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{asked}>)");
         self.fetch(&command, asked, take).await?;
@@ -242,7 +257,8 @@ impl Imap {
         Ok(message)
     }
 
-    /// Runs a FETCH. A refusal because messages have gone meanwhile (RFC 2180 §4.1, RFC 5530) is no fault: what is left has been sent.
+    /// Runs a FETCH. A refusal because messages have gone meanwhile (RFC 2180 §4.1, RFC 5530) is no fault: what is left has
+    /// been sent.
     async fn fetch(
         &mut self,
         command: &str,
@@ -250,11 +266,12 @@ impl Imap {
         take: impl FnMut(Data) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let status = self.run("FETCH", Command::new(command), keep, take).await?;
-        let gone = status.condition == Condition::No && (status.says("EXPUNGEISSUED") || status.says("NONEXISTENT"));
+        let gone = status.condition == Condition::No && status.says("EXPUNGEISSUED");
         if status.is_ok() || gone { Ok(()) } else { Err(self.refused("FETCH", status)) }
     }
 
-    /// The Gmail tab that a message of the open inbox is shown under, such as `promotions`; `None` for the primary tab, and for servers that are not Gmail.
+    /// The Gmail tab that a message of the open inbox is shown under, such as `promotions`; `None` for the primary tab, and for
+    /// servers that are not Gmail.
     ///
     /// # Errors
     /// When the session is over.
@@ -280,6 +297,12 @@ impl Imap {
         }
         Ok(None)
     }
+}
+
+/// Counts `more` bytes that are kept.
+fn charge(kept: &mut usize, more: usize) -> Result<(), Fault> {
+    *kept = kept.saturating_add(more);
+    if *kept > MAX_KEPT { Err(Fault::protocol(format!("more than {MAX_KEPT} bytes to keep"))) } else { Ok(()) }
 }
 
 fn range(first: u32, last: Option<u32>) -> String {

@@ -1,7 +1,10 @@
 //! One folder as LIST tells of it (RFC 3501 §7.2.2, RFC 6154, and Google's older XLIST).
 
 use crate::net::imap::scan::Scanner;
-use crate::net::imap::utf7;
+use crate::syntax::utf7;
+
+/// More attributes than any folder has; the rest is not kept.
+const MOST_ATTRIBUTES: usize = 32;
 
 /// A folder of the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,13 +33,7 @@ impl Folder {
         let wire = String::from_utf8_lossy(&name).into_owned();
         let selectable =
             !attributes.iter().any(|attribute| matches!(attribute.as_str(), "\\noselect" | "\\nonexistent"));
-        Some(Self {
-            name: utf7::decode(&wire).unwrap_or_else(|| wire.clone()),
-            wire,
-            delimiter,
-            selectable,
-            attributes,
-        })
+        Some(Self { name: utf7::decode(&wire).into_owned(), wire, delimiter, selectable, attributes })
     }
 
     /// Whether it has the attribute, given in lower case with its backslash.
@@ -60,7 +57,9 @@ fn attributes(scanner: &mut Scanner) -> Option<Vec<String>> {
         if attribute.is_empty() {
             return None;
         }
-        attributes.push(String::from_utf8_lossy(&attribute).to_ascii_lowercase());
+        if attributes.len() < MOST_ATTRIBUTES {
+            attributes.push(String::from_utf8_lossy(&attribute).to_ascii_lowercase());
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! From bytes to whole responses, within limits; no I/O.
 //!
 //! An IMAP response is a line, unless the line ends in `{n}`: then `n` raw bytes follow, the *literal*, and after them the
-//! response goes on (RFC 3501 §4.3). A hostile server announces 500 MB, never ends a line, or sends a million small things; so each
-//! literal, the text of each response and the whole answer to a command are bounded before anything is kept. What has been read stays here
-//! when a waiting task is cancelled, so no byte of the stream is ever lost.
+//! response goes on (RFC 3501 §4.3). A hostile server announces 500 MB, never ends a line, or sends a million small things; so
+//! each literal, the text of each response and the whole answer to a command are bounded before anything is kept. What has been
+//! read stays here when a waiting task is cancelled, so no byte of the stream is ever lost.
 
 use std::mem::take;
 
@@ -27,7 +27,6 @@ pub(super) struct Raw {
 }
 
 /// Collects bytes until they make a response.
-#[derive(Debug)]
 pub(super) struct Framer {
     limits: Limits,
     /// What was read; the part before `start` has been dealt with, the part before `scanned` holds no line end.
@@ -196,8 +195,8 @@ impl Framer {
     }
 }
 
-/// The size of the literal that follows the line at the end of `text`. Only data responses hold literals: a status response is free text, which may
-/// well end in `{5}`.
+/// The size of the literal that follows the line at the end of `text`. Only data responses hold literals: a status response is
+/// free text, which may well end in `{5}`.
 fn announced(text: &[u8]) -> Option<usize> {
     let rest = text.strip_prefix(b"* ")?;
     let word = rest.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).next()?;

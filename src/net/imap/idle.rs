@@ -1,7 +1,7 @@
 //! IDLE (RFC 2177): the server speaks up when something happens, instead of being asked again and again.
 //!
-//! The command has no answer until the client ends it with a line `DONE`. Servers end the session after half an hour of silence (some after ten
-//! minutes, some say IDLE and never speak), so that the caller restarts it and polls besides.
+//! The command has no answer until the client ends it with a line `DONE`. Servers end the session after half an hour of silence
+//! (some after ten minutes, some say IDLE and never speak), so that the caller restarts it and polls besides.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -26,8 +26,9 @@ pub enum IdleEnd {
 }
 
 impl Imap {
-    /// Waits until something changes in the open folder, `wake` completes, or `limit` is over. A change that the server told during an earlier command, and that the caller
-    /// has not asked for, ends it at once. To stop it, complete `wake`: a session whose waiting is cancelled is lost.
+    /// Waits until something changes in the open folder, `wake` completes, or `limit` is over. A change that the server told
+    /// during an earlier command, and that the caller has not asked for, ends it at once. To stop it, complete `wake`: a
+    /// session whose waiting is cancelled is lost.
     ///
     /// # Errors
     /// When the session is over.

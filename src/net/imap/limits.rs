@@ -16,8 +16,8 @@ pub struct Limits {
     pub literal: usize,
     /// Bytes of everything that is sent in answer to one command.
     pub response: usize,
-    /// Bytes of one message's header fields that [`Imap::headers`](crate::net::imap::Imap::headers) keeps; the rest is read and dropped,
-    /// so that a stranger's message with a giant header costs the mailbox nothing.
+    /// Bytes of one message's header fields that [`Imap::headers`](crate::net::imap::Imap::headers) keeps; the rest is read and
+    /// dropped, so that a stranger's message with a giant header costs the mailbox nothing.
     pub header: usize,
 }
 

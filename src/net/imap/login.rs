@@ -1,9 +1,9 @@
 //! From an address to a logged-in session: connect, secure, greet, log in, introduce ourselves.
 //!
-//! Before TLS nothing is believed. With STARTTLS an attacker in between can send whatever he likes in plain text beforehand, so the
-//! capabilities are asked for again afterwards, and a byte that arrives behind the server's `OK` but before TLS ends the session: it would
-//! otherwise be taken for the secured server's word ("response injection", CVE-2021-38371 and its kind). A server that greets with PREAUTH makes STARTTLS
-//! impossible (RFC 3501 §6.2.1), which is the same attack by other means.
+//! Before TLS nothing is believed. With STARTTLS an attacker in between can send whatever he likes in plain text beforehand, so
+//! the capabilities are asked for again afterwards, and a byte that arrives behind the server's `OK` but before TLS ends the
+//! session: it would otherwise be taken for the secured server's word ("response injection", CVE-2021-38371 and its kind). A
+//! server that greets with PREAUTH makes STARTTLS impossible (RFC 3501 §6.2.1), which is the same attack by other means.
 
 use secrecy::ExposeSecret as _;
 use secrecy::zeroize::Zeroizing;
@@ -12,18 +12,20 @@ use tokio_util::either::Either;
 
 use crate::model::{Credentials, Endpoint, ImapServer, MailboxFault, Secret, TlsMode};
 use crate::net::dial::Dialer;
-use crate::net::imap::base64;
 use crate::net::imap::command::Command;
 use crate::net::imap::fault::Fault;
 use crate::net::imap::limits::Limits;
 use crate::net::imap::response::{Condition, Data, Response};
 use crate::net::imap::session::Imap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 impl Imap {
     /// Connects, secures the connection as configured, and logs in.
     ///
-    /// The password goes by `LOGIN`, or by `AUTHENTICATE PLAIN` (RFC 4616) where the server disables `LOGIN` or where the password has characters that not every server
-    /// reads alike in `LOGIN`. A server that offers `ID` (RFC 2971) is told a name: NetEase lets nobody open a folder who has not.
+    /// The password goes by `LOGIN`, or by `AUTHENTICATE PLAIN` (RFC 4616) where the server disables `LOGIN` or where the
+    /// password has characters that not every server reads alike in `LOGIN`. A server that offers `ID` (RFC 2971) is told a
+    /// name: NetEase lets nobody open a folder who has not.
     ///
     /// # Errors
     /// With the step that failed: each has a different person to call.
@@ -107,7 +109,7 @@ impl Imap {
             return Err(Fault::new(MailboxFault::Auth, "the user name or the password holds a NUL character"));
         }
         // RFC 4616: authorization identity (none), user, password.
-        let plain = Zeroizing::new(base64::encode(Zeroizing::new(format!("\0{}\0{}", *user, *password)).as_bytes()));
+        let plain = Zeroizing::new(STANDARD.encode(Zeroizing::new(format!("\0{}\0{}", *user, *password)).as_bytes()));
         let (step, command) = self.login_command(&user, &password, &plain)?;
         let escaped = Zeroizing::new(password.replace('\\', "\\\\").replace('"', "\\\""));
         self.secrets = vec![plain, password, escaped];

@@ -1,8 +1,9 @@
 //! What a server says, as far as Landfall listens (RFC 3501 §7).
 //!
-//! A response is tagged (it ends a command), a continuation request (`+`), or untagged data, which may come at any time and need not belong to the
-//! command that is running: `* 24 EXISTS` in the middle of a FETCH is ordinary. Data of no interest is [`Data::Other`]; data of interest that
-//! cannot be read is a fault, because a folder or message that was overlooked would let a seed be called missing.
+//! A response is tagged (it ends a command), a continuation request (`+`), or untagged data, which may come at any time and
+//! need not belong to the command that is running: `* 24 EXISTS` in the middle of a FETCH is ordinary. Data of no interest is
+//! [`Data::Other`]; data of interest that cannot be read is a fault, because a folder or message that was overlooked would let
+//! a seed be called missing.
 
 use jiff::Timestamp;
 
@@ -79,7 +80,8 @@ pub(super) struct Status {
     pub(super) code: Option<String>,
     /// The code's arguments.
     pub(super) arguments: String,
-    /// What the server says to people: in theory ASCII, in practice also GBK and Latin-1. As sent, hence for [`Fault::refused`] to clean.
+    /// What the server says to people: in theory ASCII, in practice also GBK and Latin-1. As sent, hence for [`Fault::refused`]
+    /// to clean.
     pub(super) text: String,
 }
 

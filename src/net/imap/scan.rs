@@ -1,13 +1,13 @@
 //! Reads the values of one response from left to right: atoms, quoted strings, literals, parenthesised lists (RFC 3501 §4).
 //!
-//! Nothing here calls itself: a list is skipped by counting its parentheses, so that ten thousand of them cost a loop and not a stack.
+//! Nothing here calls itself: a list is skipped by counting its parentheses, so that ten thousand of them cost a loop and not a
+//! stack.
 
 use std::mem::take;
 
 use crate::net::imap::frame::Raw;
 
 /// A place within a response.
-#[derive(Debug)]
 pub(super) struct Scanner {
     raw: Raw,
     at: usize,
@@ -67,8 +67,8 @@ impl Scanner {
         str::from_utf8(&self.atom()).ok()?.parse().ok()
     }
 
-    /// The name of a FETCH item in upper case, with its section as in `BODY[HEADER.FIELDS (SUBJECT "X-A")]<0>`. The answer repeats the
-    /// names of the fields, at some servers in quotes, in theory even as literals.
+    /// The name of a FETCH item in upper case, with its section as in `BODY[HEADER.FIELDS (SUBJECT "X-A")]<0>`. The answer
+    /// repeats the names of the fields, at some servers in quotes, in theory even as literals.
     pub(super) fn item(&mut self) -> String {
         let from = self.at;
         let mut within = false;
@@ -86,7 +86,8 @@ impl Scanner {
         String::from_utf8_lossy(item).to_ascii_uppercase()
     }
 
-    /// A string, quoted or literal or a bare atom; `Some(None)` for NIL. `None` where the response breaks off, or a list stands there.
+    /// A string, quoted or literal or a bare atom; `Some(None)` for NIL. `None` where the response breaks off, or a list stands
+    /// there.
     pub(super) fn string(&mut self) -> Option<Option<Vec<u8>>> {
         match self.peek()? {
             b'"' => self.quoted().map(Some),

@@ -6,7 +6,8 @@ use crate::net::imap::{Deleted, Fault};
 
 const FETCH: &str = "UID FETCH 12:12 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-Seed)])";
 
-/// Deletes UID 12 of UIDVALIDITY 7 at a server whose script goes on after the login. The script must end by itself: a command that it does not expect fails the test.
+/// Deletes UID 12 of UIDVALIDITY 7 at a server whose script goes on after the login. The script must end by itself: a command
+/// that it does not expect fails the test.
 async fn delete<F, S>(capabilities: &'static str, script: F) -> Result<Deleted, Fault>
 where
     F: FnOnce(Peer) -> S + Send + 'static,

@@ -1,8 +1,9 @@
 //! Which folder is what, at receivers and with configurations of every kind.
 
 use crate::model::{FolderKind, FolderNames};
+use crate::net::imap::Folder;
 use crate::net::imap::discover::classify;
-use crate::net::imap::{Folder, utf7};
+use crate::syntax::utf7;
 
 fn folder(name: &str, delimiter: Option<char>, attributes: &[&str]) -> Folder {
     let attributes: Vec<String> = attributes.iter().map(|attribute| (*attribute).to_owned()).collect();

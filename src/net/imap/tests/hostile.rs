@@ -33,7 +33,8 @@ async fn fetched(answer: &str, times: usize, limits: Limits) -> Result<usize, Fa
         peer.hang().await;
     });
     let scripted = scripted.await;
-    let mut imap = scripted.connect(limits).await.unwrap();
+    let mut imap = scripted.connect(patient()).await.unwrap();
+    imap.adopt(limits);
     let fetched = timeout(Duration::from_secs(15), imap.headers(1, Some(9), &["X"])).await.expect("it hangs");
     assert!(imap.framer.held() <= 256 << 10, "{} bytes are held", imap.framer.held());
     if fetched.is_err() {
@@ -129,7 +130,8 @@ async fn silence_and_trickle_run_into_the_time_limit() {
     });
     let trickle = trickle.await;
     let limits = Limits { line: usize::MAX, ..brief() };
-    let mut imap = trickle.connect(limits).await.unwrap();
+    let mut imap = trickle.connect(patient()).await.unwrap();
+    imap.adopt(limits);
     assert_eq!(imap.noop().await.unwrap_err().reason, MailboxFault::Timeout);
     drop(imap);
     trickle.done().await;

@@ -22,8 +22,9 @@ where
         script(peer).await;
     });
     let scripted = scripted.await;
-    let mut imap = scripted.connect(limits).await.unwrap();
+    let mut imap = scripted.connect(patient()).await.unwrap();
     imap.examine("INBOX").await.unwrap().unwrap();
+    imap.adopt(limits);
     (imap, scripted)
 }
 

@@ -86,7 +86,8 @@ async fn a_folder_that_is_refused_is_told_from_an_account_that_is() {
 async fn headers_come_sorted_filtered_and_among_other_news() {
     let (mut imap, scripted) = session("", async |mut peer: Peer| {
         peer.open("EXAMINE \"INBOX\"", 3).await;
-        let text = "* 3 FETCH (UID 12 INTERNALDATE \"01-Feb-2026 10:00:00 +0000\" RFC822.SIZE 900 BODY[HEADER.FIELDS (X-LANDFALL-SEED MESSAGE-ID)] {8}\r\nA: b\r\n\r\n)\r\n\
+        let text = "* 3 FETCH (UID 12 INTERNALDATE \"01-Feb-2026 10:00:00 +0000\" RFC822.SIZE 900 \
+            BODY[HEADER.FIELDS (X-LANDFALL-SEED MESSAGE-ID)] {8}\r\nA: b\r\n\r\n)\r\n\
             * 4 EXISTS\r\n* 1 FETCH (FLAGS (\\Seen))\r\n* 2 FETCH (FLAGS () UID 11)\r\n* 1 EXPUNGE\r\n* OK hello\r\n\
             * 1 FETCH (BODY[HEADER.FIELDS (\"X-Landfall-Seed\" \"Message-ID\")] NIL UID 11)\r\n\
             * 1 FETCH (UID 9 RFC822.SIZE 1 BODY[HEADER.FIELDS (X)] \"\")\r\n{tag} OK done\r\n";
@@ -110,7 +111,8 @@ async fn a_giant_header_of_a_stranger_costs_a_little_and_hides_nobody() {
     let (mut imap, scripted) = session("", async |mut peer: Peer| {
         let giant = "x".repeat(1 << 20);
         let text = format!(
-            "* 1 FETCH (UID 1 BODY[HEADER.FIELDS (X)] {{1048576}}\r\n{giant})\r\n* 2 FETCH (UID 2 BODY[HEADER.FIELDS (X)] {{4}}\r\nours)\r\n{{tag}} OK done\r\n"
+            "* 1 FETCH (UID 1 BODY[HEADER.FIELDS (X)] {{1048576}}\r\n{giant})\r\n\
+             * 2 FETCH (UID 2 BODY[HEADER.FIELDS (X)] {{4}}\r\nours)\r\n{{tag}} OK done\r\n"
         );
         peer.answer(&format!("UID FETCH 1:2 {HEADERS}"), &text).await;
     })
@@ -157,6 +159,7 @@ async fn a_message_is_taken_whole_cut_or_found_gone() {
     }
     for (answer, reason) in [
         ("{tag} NO disk error\r\n", MailboxFault::Unavailable),
+        ("{tag} NO [NONEXISTENT] the folder was removed\r\n", MailboxFault::Unavailable),
         ("{tag} BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds\r\n", MailboxFault::Throttled),
         ("* BYE restarting\r\n", MailboxFault::Unavailable),
         ("* 3 FETCH (UID 12 BODY[]<0> {500}\r\nabc", MailboxFault::Tcp),
@@ -164,6 +167,37 @@ async fn a_message_is_taken_whole_cut_or_found_gone() {
     ] {
         assert_eq!(message(answer, 5).await.unwrap_err().reason, reason, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn an_empty_folder_is_not_asked_for_messages_until_one_comes() {
+    let (mut imap, scripted) = session("", async |mut peer: Peer| {
+        peer.open("EXAMINE \"INBOX\"", 0).await;
+        peer.answer("NOOP", "* 1 EXISTS\r\n{tag} OK done\r\n").await;
+        peer.answer("UID FETCH 1:* (UID)", "* 1 FETCH (UID 100)\r\n{tag} OK done\r\n").await;
+    })
+    .await;
+    imap.examine("INBOX").await.unwrap().unwrap();
+    assert_eq!(imap.uids(1, None).await, Ok(Vec::new()));
+    assert_eq!(imap.headers(1, None, &FIELDS).await, Ok(Vec::new()));
+    imap.noop().await.unwrap();
+    assert_eq!(imap.uids(1, None).await, Ok(vec![100]));
+    scripted.done().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_of_one_batch_is_bounded_altogether() {
+    let (mut imap, scripted) = session("", async |mut peer: Peer| {
+        peer.line().await;
+        let fields = "z".repeat(16 << 10);
+        for uid in 1..=1100 {
+            peer.say(&format!("* 1 FETCH (UID {uid} BODY[HEADER.FIELDS (X)] {{16384}}\r\n{fields})\r\n")).await;
+        }
+    })
+    .await;
+    let fault = imap.headers(1, None, &FIELDS).await.unwrap_err();
+    assert_eq!((fault.reason, fault.detail.as_str()), (MailboxFault::Protocol, "more than 16777216 bytes to keep"));
+    scripted.done().await;
 }
 
 #[tokio::test]
