@@ -14,7 +14,7 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("config", &["model"]),
     ("metrics", &["model"]),
     ("model", &[]),
-    ("net", &["clock", "model"]),
+    ("net", &["clock", "model", "syntax"]),
     ("probe", &["clock", "model", "net", "schedule", "syntax"]),
     ("record", &["clock", "metrics", "model", "store"]),
     ("schedule", &["model"]),
