@@ -81,10 +81,11 @@ fn code(text: &str) -> String {
 fn named(text: &str, prefix: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in text.match_indices(prefix) {
-        if text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+        let (before, from) = text.split_at(at);
+        if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
             continue;
         }
-        let rest = text[at + prefix.len()..].trim_start();
+        let rest = from.trim_start_matches(prefix).trim_start();
         match rest.strip_prefix('{') {
             Some(group) => found.extend(group_heads(group)),
             None => {
@@ -102,7 +103,7 @@ fn group_heads(group: &str) -> BTreeSet<String> {
         match c {
             '{' => depth += 1,
             ',' | '}' if depth == 0 => {
-                heads.insert(word(group[start..at].trim_start()));
+                heads.insert(word(group.split_at(start).1.trim_start()));
                 start = at + 1;
                 if c == '}' {
                     break;
@@ -171,7 +172,7 @@ fn hidden(source: &Source) -> Vec<String> {
 /// The numbers of the RFCs that a text cites; line breaks and comment marks may stand between.
 fn cited(text: &str) -> BTreeSet<u32> {
     text.match_indices("RFC")
-        .map(|(at, rfc)| &text[at + rfc.len()..])
+        .filter_map(|(at, rfc)| text.split_at(at).1.strip_prefix(rfc))
         // `RFC822.SIZE` is a word of IMAP.
         .filter(|rest| rest.starts_with([' ', '\n']))
         .map(|rest| rest.trim_start_matches([' ', '\n', '/', '!', '#']))

@@ -41,7 +41,7 @@ fn papers() -> Vec<String> {
 
 /// What stands between `open` and the next `close`, wherever that is.
 fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
-    text.match_indices(open).filter_map(move |(at, _)| text[at + open.len()..].split(close).next())
+    text.match_indices(open).filter_map(move |(at, _)| text.split_at(at).1.strip_prefix(open)?.split(close).next())
 }
 
 /// The names of the tables `header` of a TOML file, without its values.
@@ -117,7 +117,8 @@ fn what_the_papers_point_to_exists() {
                 .map(|link| format!("{paper}: {link}")),
         );
         let quoted = text.split('`').skip(1).step_by(2);
-        let paths = quoted.filter(|path| ["src/", "tests/", "docs/", "catalog/", "fuzz/"].iter().any(|at| path.starts_with(at)));
+        let paths = quoted
+            .filter(|path| ["src/", "tests/", "docs/", "catalog/", "fuzz/"].iter().any(|at| path.starts_with(at)));
         // What the fuzzer writes is not committed.
         let kept = paths.filter(|path| !path.starts_with("fuzz/artifacts") && !path.contains(char::is_whitespace));
         missing.extend(kept.filter(|path| !project(path).exists()).map(|path| format!("{paper}: {path}")));
@@ -149,7 +150,9 @@ fn metrics_named_in_the_papers_exist() {
 #[test]
 fn every_fault_has_its_remedy() {
     let document = read("docs/troubleshooting.md");
-    let rows = |title| -> BTreeSet<String> { listed(&document, title).into_iter().map(|cell| cell.trim_matches('`').to_owned()).collect() };
+    let rows = |title| -> BTreeSet<String> {
+        listed(&document, title).into_iter().map(|cell| cell.trim_matches('`').to_owned()).collect()
+    };
     let faults = rows("A mailbox cannot be read");
     assert_eq!(faults, BTreeSet::from(MailboxFault::ALL.map(|fault| fault.as_str().to_owned())));
     let schema: serde_json::Value = serde_json::from_str(&read("docs/probe.schema.json")).unwrap();
