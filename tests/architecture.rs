@@ -186,6 +186,24 @@ fn modules_name_only_what_they_may() {
 }
 
 #[test]
+fn the_house_is_drawn_as_it_stands() {
+    let paper = fs::read_to_string(project("ARCHITECTURE.md")).unwrap();
+    let drawn: BTreeMap<&str, &str> = paper
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `src/")?.strip_suffix(" |"))
+        .filter_map(|row| Some((row.split(['`', '/', '.']).next()?, row.rsplit(" | ").next()?)))
+        .filter(|(module, _)| *module != "main")
+        .collect();
+    let stands = MODULES.map(|(module, allowed)| match (module, allowed) {
+        ("app", _) => (module, "everything but cli".to_owned()),
+        (_, []) => (module, "-".to_owned()),
+        _ => (module, allowed.join(", ")),
+    });
+    let drawn: Vec<_> = drawn.into_iter().map(|(module, allowed)| (module, allowed.to_owned())).collect();
+    assert_eq!(drawn, stands);
+}
+
+#[test]
 fn stages_of_a_probe_name_no_other_stage() {
     assert_eq!(breaches(&files("src", "rs"), "probe/", "crate::probe::", &STAGES), Vec::<String>::new());
 }
