@@ -47,7 +47,7 @@ pub(super) struct ProbeArgs {
 
 /// Probes.
 pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
-    if let Err(error) = args.log.start() {
+    if let Err(error) = args.log.start("error") {
         return out.usage(&error);
     }
     let loaded = match config::load(&args.config_file) {

@@ -30,7 +30,7 @@ pub(super) struct RunArgs {
 
 /// Runs the daemon.
 pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
-    if let Err(error) = args.log.start() {
+    if let Err(error) = args.log.start("info") {
         return out.usage(&error);
     }
     let loaded = match config::load(&args.config_file) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::{Format, Output, Verdict};
 use crate::model::{Finding, Handoff, Outcome, Settled};
@@ -125,11 +126,12 @@ fn table(settled: &[Arc<Settled>], interrupted: usize) -> String {
     ];
     rows.extend(settled.iter().map(|settled| row(settled)));
     let widths: Vec<usize> = (0..10)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for (at, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{:1$}", "", width.saturating_sub(cell.width())));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
         let reason = at.checked_sub(1).and_then(|at| settled.get(at)).and_then(|settled| reason(settled));
