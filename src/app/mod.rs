@@ -4,6 +4,7 @@
 //! server is the last to go, so that a probe sees "not ready" and not a refused connection. The whole stop takes at most ten seconds.
 
 mod books;
+mod load;
 mod one_shot;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::store::{SqliteStore, StoreError};
 use crate::web::{self, Readiness, WebState};
 
 pub use books::Books;
+pub use load::load;
 pub use one_shot::OneShot;
 
 /// How long the engine may take to finish what is in SMTP and to leave its mailboxes.

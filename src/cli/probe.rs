@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::OneShot;
+use crate::app::{self, OneShot};
 use crate::cli::logging::LogArgs;
 use crate::cli::run::stop_on_signals;
 use crate::cli::{Format, Output, Verdict};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
     if let Err(error) = args.log.start("error") {
         return out.usage(&error);
     }
-    let loaded = match config::load(&args.config_file) {
+    let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
         Err(errors) => return out.usage(&errors.to_string()),
     };
