@@ -13,7 +13,6 @@ use crate::app;
 use crate::cli::logging::LogArgs;
 use crate::cli::{Output, Verdict};
 use crate::clock::{Clock, Rng};
-use crate::config;
 
 /// Sends seeds and watches mailboxes until it is told to stop.
 #[derive(Clone, Debug, Args)]
@@ -33,7 +32,7 @@ pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
     if let Err(error) = args.log.start("info") {
         return out.usage(&error);
     }
-    let loaded = match config::load(&args.config_file) {
+    let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
         Err(errors) => return out.usage(&errors.to_string()),
     };

@@ -17,14 +17,12 @@ use crate::model::{
 };
 use crate::net::dial::Dialer;
 use crate::probe::diagnose::{Case, diagnose};
+use crate::probe::evidence::Evidence;
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::probe::observe::{Context, Marks, Watch};
-use crate::probe::settle::{Evidence, outcome, settle};
+use crate::probe::settle::{outcome, settle};
 use crate::probe::{compose, interpret, send};
 use crate::schedule::Slot;
-
-/// Turns a seed and the evidence into its end: interpret, then settle.
-pub type Conclude = fn(&Pending, Evidence<'_>, &Provider, Timestamp) -> Settled;
 
 /// How often to look for seeds whose mailbox has been unreadable for too long.
 const REAP_EVERY: Duration = Duration::from_secs(15);

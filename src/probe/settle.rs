@@ -10,19 +10,7 @@ use jiff::Timestamp;
 
 use crate::clock::elapsed;
 use crate::model::{Finding, Handoff, HandoffResult, Outcome, Pending, Reading, Settled, Sighting};
-
-/// Why a seed has ended.
-#[derive(Clone, Copy, Debug)]
-pub enum Evidence<'a> {
-    /// A copy was found.
-    Seen(&'a Sighting),
-    /// The route's answer was the end of it.
-    Handoff,
-    /// The deadline is over, and a complete sweep of all folders, begun after it, found no copy.
-    Swept,
-    /// The deadline is over, and so is the time to wait for a mailbox that cannot be read.
-    Unreadable,
-}
+use crate::probe::evidence::Evidence;
 
 /// How a seed ended for which there is this evidence.
 #[must_use]

@@ -182,3 +182,6 @@ fn reasons(settled: &Settled) -> impl Iterator<Item = String> {
         format!("    {title}: {evidence}\n      -> {remedy}\n")
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,16 +17,15 @@ use crate::model::{Cursor, FolderKind, Kept, Mailbox, MailboxFault, Pending, See
 use crate::net::dial::Dialer;
 use crate::net::imap::discover::{WatchedFolder, classify};
 use crate::net::imap::{Deleted, Fault, Header, IdleEnd, Imap, Limits, Opened};
-use crate::probe::engine::Conclude;
+use crate::probe::evidence::{Conclude, Evidence};
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::probe::observe::find::{Marks, Suspect, body_tokens};
-use crate::probe::settle::Evidence;
 
 /// Messages whose headers are fetched at once.
 const WINDOW: u32 = 200;
 /// The same, as a length.
 const WINDOW_LEN: usize = 200;
-/// The most bytes taken of one message; DESIGN: a seed is small, and what is cut is said to be.
+/// The most bytes taken of one message; a seed is small, and what is cut is said to be.
 const MESSAGE_LIMIT: usize = 1 << 20;
 /// How far the receiver's arrival times are trusted when looking for the oldest message that can be a seed.
 const ARRIVAL_MARGIN: Duration = Duration::from_hours(24);
