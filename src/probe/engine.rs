@@ -1,16 +1,18 @@
 //! The order of the stages, and the tasks that run them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod leftovers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use crate::clock::{Clock, NoEntropy, Rng, elapsed};
+use crate::clock::{Clock, NoEntropy, Rng};
 use crate::model::{
     Attempt, Attempted, Handoff, Lane, MailboxName, Next, Pending, Phase, Plan, Probe, Provider, RetryPolicy, Route,
     RouteName, Seed, SeedId, Settled, Sighting, Stage, Timings, Token, Unreachable,
@@ -24,10 +26,10 @@ use crate::probe::settle::{outcome, settle};
 use crate::probe::{compose, interpret, send};
 use crate::schedule::Slot;
 
-/// How often to look for seeds whose mailbox has been unreadable for too long.
-const REAP_EVERY: Duration = Duration::from_secs(15);
-/// Seeds that may wait for a free connection of their route, as a multiple of its connections. More than that is a route that cannot keep up.
-const QUEUE_FACTOR: usize = 32;
+/// How long to wait before a retry is tried again that could not be stored.
+const BOOKS_PAUSE: Duration = Duration::from_mins(1);
+/// The longest time between two looks at the clock: it may be set while we wait.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Sends seeds and watches mailboxes.
 pub struct Engine<L> {
@@ -36,14 +38,11 @@ pub struct Engine<L> {
     dialer: Arc<Dialer>,
     clock: Clock,
     rng: Rng,
-    gates: BTreeMap<RouteName, Gate>,
+    /// How many seeds of each route may be in SMTP at once.
+    gates: BTreeMap<RouteName, Semaphore>,
+    /// Lanes whose seed waits for its route. One at a time: a route that cannot keep up leaves slots out and does not pile them up.
+    waiting: Mutex<BTreeSet<Lane>>,
     wakes: BTreeMap<MailboxName, Arc<Notify>>,
-}
-
-/// How many seeds of a route may be in SMTP, and how many may wait for that.
-struct Gate {
-    smtp: Semaphore,
-    queue: Semaphore,
 }
 
 /// Why a seed was not sent.
@@ -64,13 +63,10 @@ impl<L: Ledger> Engine<L> {
     /// An engine for `plan` that has not begun.
     #[must_use]
     pub fn new(plan: Arc<Plan>, ledger: L, dialer: Arc<Dialer>, clock: Clock, rng: Rng) -> Arc<Self> {
-        let gate = |route: &Arc<Route>| {
-            let smtp = route.connections.max(1);
-            Gate { smtp: Semaphore::new(smtp), queue: Semaphore::new(smtp.saturating_mul(QUEUE_FACTOR)) }
-        };
+        let gate = |route: &Arc<Route>| Semaphore::new(route.connections.max(1));
         let gates = plan.routes.iter().map(|(name, route)| (name.clone(), gate(route))).collect();
         let wakes = plan.mailboxes.keys().map(|name| (name.clone(), Arc::default())).collect();
-        Arc::new(Self { plan, ledger, dialer, clock, rng, gates, wakes })
+        Arc::new(Self { plan, ledger, dialer, clock, rng, gates, waiting: Mutex::default(), wakes })
     }
 
     /// Sends every lane's seeds when they are due, and watches every mailbox, until `stop`; then finishes what is in SMTP.
@@ -105,39 +101,64 @@ impl<L: Ledger> Engine<L> {
 
     /// Sends the current slot's seed of every lane that has none yet, then each slot's as it comes.
     async fn launch(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let now = self.clock.now();
-        let mut due: BTreeMap<(Slot, Lane), Arc<Probe>> = BTreeMap::new();
-        for (lane, probe) in self.plan.lanes() {
-            due.insert((Slot::current(&lane, probe.every, now), lane), probe.clone());
-        }
+        let mut due = self.schedule();
         while let Some(((slot, lane), probe)) = due.pop_first() {
+            let now = self.clock.now();
+            let upcoming = Slot::current(&lane, probe.every, now).next(probe.every, now);
+            if slot.at() <= now {
+                due.insert((upcoming, lane.clone()), probe);
+                tasks.spawn(self.clone().send_in_turn(lane, slot, stop.clone()));
+                continue;
+            }
+            if slot > upcoming {
+                // The clock was ahead and has been set right. That must not mean silence until it gets there again; no slot is filled twice by it.
+                due = self.schedule();
+                continue;
+            }
+            due.insert((slot, lane), probe);
+            let look_again = now.saturating_add(LOOK_EVERY).unwrap_or(Timestamp::MAX);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.clock.sleep_until(slot.at()) => {}
+                () = self.clock.sleep_until(slot.at().min(look_again)) => {}
             }
-            due.insert((slot.next(probe.every, self.clock.now()), lane.clone()), probe);
-            let (engine, stop) = (self.clone(), stop.clone());
-            tasks.spawn(async move {
-                let queued = engine.gates.get(&lane.route).map(|gate| gate.queue.try_acquire());
-                if queued.is_none_or(|queued| queued.is_err()) {
-                    warn!(route = %lane.route, mailbox = %lane.mailbox, "a route cannot keep up: a slot is left out");
-                } else if let Err(error) = engine.send(&lane, slot, &stop).await {
-                    warn!(probe = %lane.probe, route = %lane.route, mailbox = %lane.mailbox, %error, "a seed was not sent");
-                }
-            });
         }
         stop.cancelled().await;
     }
 
-    /// Sends one seed of `lane`, with its retries, and gives its token; `None` where this slot has its seed already. Returns when the handoff is over (or `stop`); the copy is the watch's business.
+    /// The current slot of every lane.
+    fn schedule(&self) -> BTreeMap<(Slot, Lane), Arc<Probe>> {
+        let now = self.clock.now();
+        let slot = |lane: Lane, probe: &Arc<Probe>| ((Slot::current(&lane, probe.every, now), lane), probe.clone());
+        self.plan.lanes().map(|(lane, probe)| slot(lane, probe)).collect()
+    }
+
+    /// Sends a scheduled seed, unless the one before it still waits for the route.
+    async fn send_in_turn(self: Arc<Self>, lane: Lane, slot: Slot, stop: CancellationToken) {
+        let Lane { probe, route, mailbox } = &lane;
+        if !self.waiting().insert(lane.clone()) {
+            warn!(%probe, %route, %mailbox, "the route cannot keep up: a slot is left out");
+            return;
+        }
+        if let Err(error) = self.send(&lane, slot, &stop).await {
+            warn!(%probe, %route, %mailbox, %error, "a seed was not sent");
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<Lane>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends one seed of `lane`, with its retries, and gives its token; `None` where this slot has its seed already, or `stop` came first. Returns
+    /// when the handoff is over; the copy is the watch's business.
     ///
     /// # Errors
     /// When the seed could not be stored first, and so was not sent.
     pub async fn send(&self, lane: &Lane, slot: Slot, stop: &CancellationToken) -> Result<Option<Token>, NotSent> {
         let gate = self.gates.get(&lane.route).ok_or(NotSent::NoLane)?;
-        let permit = tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            permit = gate.smtp.acquire() => permit,
+        let permit = turn(gate, stop).await;
+        self.waiting().remove(lane);
+        let Some(permit) = permit else {
+            return Ok(None);
         };
         let seed = Arc::new(self.seed(lane, slot)?);
         if !self.ledger.plan(seed.clone()).await? {
@@ -188,7 +209,7 @@ impl<L: Ledger> Engine<L> {
         Ok(retry_at)
     }
 
-    /// Tries a deferred seed again until it is taken, refused, or found.
+    /// Tries a deferred seed again until it is taken, refused, or found. Books that cannot be kept now only put it off.
     async fn retry(
         &self,
         seed: &Arc<Seed>,
@@ -197,18 +218,24 @@ impl<L: Ledger> Engine<L> {
         stop: &CancellationToken,
     ) -> Result<(), LedgerError> {
         let Some(gate) = self.gates.get(&seed.lane.route) else {
-            return Ok(());
+            return self.give_up(seed).await;
         };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.clock.sleep_until(at) => {}
             }
-            let Ok(_permit) = gate.smtp.acquire().await else {
+            let Some(_permit) = turn(gate, stop).await else {
                 return Ok(());
             };
-            if !self.ledger.resend(seed.token).await? {
-                return Ok(());
+            match self.ledger.resend(seed.token).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    warn!(seed = %seed.id, %error, "could not store a retry: put off");
+                    at = self.clock.now().saturating_add(BOOKS_PAUSE).unwrap_or(Timestamp::MAX);
+                    continue;
+                }
             }
             match self.attempt(seed, before).await? {
                 Some(next) => at = next,
@@ -216,6 +243,15 @@ impl<L: Ledger> Engine<L> {
             }
             before = before.saturating_add(1);
         }
+    }
+
+    /// Ends a deferred seed whose route is no longer configured: by its last reply.
+    async fn give_up(&self, seed: &Seed) -> Result<(), LedgerError> {
+        let snapshot = self.ledger.snapshot();
+        let Some(pending) = snapshot.pending.get(&seed.token) else {
+            return Ok(());
+        };
+        self.ledger.settle(Arc::new(self.conclude(pending, Evidence::Handoff))).await.map(drop)
     }
 
     /// Composes and sends. What cannot be composed does not leave, and says why.
@@ -266,42 +302,14 @@ impl<L: Ledger> Engine<L> {
         };
         self.ledger.settle(Arc::new(self.conclude(pending, Evidence::Seen(sighting)))).await.map(drop)
     }
+}
 
-    /// Takes up a seed that the last run left unfinished.
-    async fn take_up(self: Arc<Self>, pending: Arc<Pending>, stop: CancellationToken) {
-        let done = match (&pending.sighting, pending.stage) {
-            (Some(sighting), Stage::Awaited { .. } | Stage::Deferred { .. }) => {
-                self.conclude_seen(pending.seed.token, sighting).await
-            }
-            (None, Stage::Deferred { retry_at }) => self.retry(&pending.seed, retry_at, pending.attempts, &stop).await,
-            _ => Ok(()),
-        };
-        if let Err(error) = done {
-            warn!(seed = %pending.seed.id, %error, "could not take up a seed of the last run");
-        }
-    }
-
-    /// Settles, from time to time, the seeds whose mailbox has been unreadable for longer than they can wait.
-    async fn reap(self: Arc<Self>, stop: CancellationToken) {
-        let began_at = self.clock.now();
-        while !stop.is_cancelled() {
-            let now = self.clock.now();
-            for pending in self.ledger.snapshot().pending.values() {
-                // A daemon that was down itself gives its mailboxes the same time to be read.
-                let patient = elapsed(began_at, now) >= pending.seed.patience;
-                if patient && pending.sighting.is_none() && pending.gives_up_at().is_some_and(|at| at <= now) {
-                    info!(mailbox = %pending.seed.lane.mailbox, "a seed was given up: its mailbox could not be read");
-                    let settled = Arc::new(self.conclude(pending, Evidence::Unreadable));
-                    if let Err(error) = self.ledger.settle(settled).await {
-                        warn!(%error, "could not settle a seed");
-                    }
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.clock.sleep(REAP_EVERY) => {}
-            }
-        }
+/// Waits for a turn at the route; `None` where `stop` came first, even with a turn to be had.
+async fn turn<'a>(gate: &'a Semaphore, stop: &CancellationToken) -> Option<SemaphorePermit<'a>> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        permit = gate.acquire() => permit.ok(),
     }
 }
 

@@ -50,6 +50,7 @@ fn sighting(folder: &str, kind: FolderKind) -> Sighting {
         seen_at: Timestamp::UNIX_EPOCH,
         message: Arc::from(&b""[..]),
         truncated: false,
+        tab: None,
     }
 }
 
