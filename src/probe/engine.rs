@@ -27,6 +27,9 @@ pub type Conclude = fn(&Pending, Evidence<'_>, &Provider, Timestamp) -> Settled;
 
 /// How often to look for seeds whose mailbox has been unreadable for too long.
 const REAP_EVERY: Duration = Duration::from_secs(15);
+/// The time between the first logins to two mailboxes. Hundreds at once hold far more memory than they need afterwards, which
+/// the allocator does not give back, and look like an attack to a server that has all of them.
+const LOGIN_EVERY: Duration = Duration::from_millis(5);
 /// Seeds that may wait for a free connection of their route, as a multiple of its connections. More than that is a route that cannot keep up.
 const QUEUE_FACTOR: usize = 32;
 
@@ -86,6 +89,7 @@ impl<L: Ledger> Engine<L> {
     /// Watches every mailbox, takes up what the last run left, and gives up on seeds nobody can look for. Returns at once.
     pub fn watch(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         let marks = Arc::new(Marks::of(&self.plan));
+        let mut wait = Duration::ZERO;
         for (name, mailbox) in &self.plan.mailboxes {
             let context = Context {
                 mailbox: mailbox.clone(),
@@ -96,7 +100,16 @@ impl<L: Ledger> Engine<L> {
                 conclude,
             };
             let wake = self.wakes.get(name).cloned().unwrap_or_default();
-            tasks.spawn(Watch::new(context, self.rng.clone(), wake).run(stop.clone()));
+            let watch = Watch::new(context, self.rng.clone(), wake);
+            let (clock, stop) = (self.clock.clone(), stop.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = clock.sleep(wait) => {}
+                }
+                watch.run(stop).await;
+            });
+            wait = wait.saturating_add(LOGIN_EVERY);
         }
         for pending in self.ledger.snapshot().pending.values() {
             tasks.spawn(self.clone().take_up(pending.clone(), stop.clone()));
