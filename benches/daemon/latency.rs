@@ -5,9 +5,12 @@
 //! all of Landfall's: end IDLE, fetch the headers, find the token, fetch the message, record the sighting durably, read its verdicts,
 //! record the result durably, publish, write the exposition.
 
-use std::io;
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use landfall::clock::{Clock, Rng};
 use tokio::net::TcpListener;
@@ -37,11 +40,13 @@ fn measure(what: &str, transit: Duration) -> io::Result<()> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let (web, stop) = (listener.local_addr()?, CancellationToken::new());
     let daemon = runtime.spawn(landfall::app::run(config, listener, Clock::system(), Rng::system(), stop.clone()));
+    let disk = Disk::watch(&directory)?;
     let seen = scrape::until_settled(web, MAILBOXES, SEEDS)?;
+    let syncs = disk.stop()?;
     stop.cancel();
     runtime.block_on(daemon).map_err(io::Error::other)?.map_err(io::Error::other)?;
 
-    let mut messages: Vec<(Message, std::time::Instant)> = Vec::new();
+    let mut messages: Vec<(Message, Instant)> = Vec::new();
     for (number, settled) in seen.settled.iter().enumerate() {
         let account = receiver.accounts.get(&format!("m{number}@seed.test"));
         let arrived = account.messages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,5 +74,38 @@ fn measure(what: &str, transit: Duration) -> io::Result<()> {
         Figures::new(messages.iter().map(|(message, at)| at.duration_since(message.accepted_at)))
     );
     println!("  a scrape of {} bytes          {}", seen.bytes, Figures::new(seen.scrapes));
+    println!("  the disk, 4 KiB made durable      {}", Figures::new(syncs));
     Ok(())
+}
+
+/// What the disk by itself takes, at the same time: every 50 ms a block is appended to a file and made durable. Where this is slow, so is
+/// every seed, which waits for two such writes.
+struct Disk {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<io::Result<Vec<Duration>>>,
+}
+
+impl Disk {
+    fn watch(directory: &Directory) -> io::Result<Self> {
+        let mut file = File::create(directory.0.join("disk"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut took = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                file.write_all(&[0; 4096])?;
+                file.sync_data()?;
+                took.push(began.elapsed());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Ok(took)
+        });
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) -> io::Result<Vec<Duration>> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| io::Error::other("the thread that watches the disk panicked"))?
+    }
 }

@@ -30,6 +30,9 @@ use crate::schedule::Slot;
 const BOOKS_PAUSE: Duration = Duration::from_mins(1);
 /// The longest time between two looks at the clock: it may be set while we wait.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// The time between the first logins to two mailboxes. Hundreds at once hold far more memory than they need afterwards, which
+/// the allocator does not give back, and look like an attack to a server that has all of them.
+const LOGIN_EVERY: Duration = Duration::from_millis(5);
 
 /// Sends seeds and watches mailboxes.
 pub struct Engine<L> {
@@ -81,6 +84,7 @@ impl<L: Ledger> Engine<L> {
     /// Watches every mailbox, takes up what the last run left, and gives up on seeds nobody can look for. Returns at once.
     pub fn watch(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         let marks = Arc::new(Marks::of(&self.plan));
+        let mut wait = Duration::ZERO;
         for (name, mailbox) in &self.plan.mailboxes {
             let context = Context {
                 mailbox: mailbox.clone(),
@@ -91,7 +95,16 @@ impl<L: Ledger> Engine<L> {
                 conclude,
             };
             let wake = self.wakes.get(name).cloned().unwrap_or_default();
-            tasks.spawn(Watch::new(context, self.rng.clone(), wake).run(stop.clone()));
+            let watch = Watch::new(context, self.rng.clone(), wake);
+            let (clock, stop) = (self.clock.clone(), stop.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = clock.sleep(wait) => {}
+                }
+                watch.run(stop).await;
+            });
+            wait = wait.saturating_add(LOGIN_EVERY);
         }
         for pending in self.ledger.snapshot().pending.values() {
             tasks.spawn(self.clone().take_up(pending.clone(), stop.clone()));
