@@ -52,8 +52,8 @@ demo: setup ## watch the daemon work against real mail servers until Ctrl-C
 	cargo run --locked --quiet $(ROOT) --example demo
 
 .PHONY: bench
-bench: ## run the benchmarks
-	cargo bench --locked --bench '*'
+bench: setup ## run the benchmarks; the last lines sum up (docs/performance.md)
+	@benches/run.sh $(ROOT)
 
 .PHONY: fmt
 fmt: ## format the code

@@ -4,6 +4,8 @@
 //! server is the last to go, so that a probe sees "not ready" and not a refused connection. The whole stop takes at most ten seconds.
 
 mod books;
+mod load;
+mod one_shot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,6 @@ use tracing::{info, warn};
 use crate::clock::{Clock, Rng};
 use crate::config::{Config, Retention, StoreLocation};
 use crate::metrics::{Build, Exposition, Metrics, Process};
-use crate::model::Plan;
 use crate::net::dial::Dialer;
 use crate::net::dns::{DnsError, Resolver};
 use crate::probe::engine::Engine;
@@ -27,6 +28,8 @@ use crate::store::{SqliteStore, StoreError};
 use crate::web::{self, Readiness, WebState};
 
 pub use books::Books;
+pub use load::load;
+pub use one_shot::OneShot;
 
 /// How long the engine may take to finish what is in SMTP and to leave its mailboxes.
 const FINISH: Duration = Duration::from_secs(8);
@@ -115,24 +118,6 @@ pub async fn run(
 pub async fn open(location: &StoreLocation) -> Result<SqliteStore, AppError> {
     let StoreLocation::Sqlite(path) = location;
     SqliteStore::open(path).await.map_err(|source| AppError::Store { place: location.to_string(), source })
-}
-
-/// The parts a one-shot run needs: an engine with books of its own in memory, so that it never touches the daemon's.
-///
-/// # Errors
-/// When a part cannot be built.
-pub async fn one_shot(
-    config: &Config,
-    plan: Arc<Plan>,
-    clock: &Clock,
-    rng: &Rng,
-) -> Result<(Arc<Engine<Books<SqliteStore>>>, Record<SqliteStore>), AppError> {
-    let dialer = Arc::new(Dialer::new(Resolver::new(&config.dns_servers, config.dns_timeout)?));
-    let memory = |source| AppError::Store { place: "in memory".into(), source };
-    let store = SqliteStore::in_memory().await.map_err(memory)?;
-    let record = Record::open(store, &plan, clock.clone(), Metrics::new()).await.map_err(memory)?;
-    let engine = Engine::new(plan, Books(record.clone()), dialer, clock.clone(), rng.clone());
-    Ok((engine, record))
 }
 
 /// Forgets what is older than the retention, every hour.

@@ -7,6 +7,7 @@ mod check_config;
 mod generate;
 mod logging;
 mod probe;
+mod reference;
 mod run;
 
 use std::io::{self, Write};
@@ -137,6 +138,8 @@ mod tests {
     #[test]
     fn generating_is_for_this_project_and_hidden() {
         assert!(!Arguments::command().render_help().to_string().contains("generate"));
-        assert!(Arguments::try_parse_from(["landfall", "generate", "config-schema"]).is_ok());
+        for what in ["config-schema", "config-reference", "metrics", "commands"] {
+            assert!(Arguments::try_parse_from(["landfall", "generate", what]).is_ok(), "{what}");
+        }
     }
 }

@@ -11,18 +11,14 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::app;
+use crate::app::{self, OneShot};
 use crate::cli::logging::LogArgs;
 use crate::cli::run::stop_on_signals;
 use crate::cli::{Format, Output, Verdict};
 use crate::clock::{Clock, Rng};
 use crate::config::{self, Config};
 use crate::model::{Lane, Plan, Settled};
-use crate::record::Record;
-use crate::schedule::Slot;
-use crate::store::SqliteStore;
 
 /// Sends one seed along every lane (or those chosen) now, and waits until each has ended.
 #[derive(Clone, Debug, Args)]
@@ -51,10 +47,10 @@ pub(super) struct ProbeArgs {
 
 /// Probes.
 pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
-    if let Err(error) = args.log.start() {
+    if let Err(error) = args.log.start("error") {
         return out.usage(&error);
     }
-    let loaded = match config::load(&args.config_file) {
+    let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
         Err(errors) => return out.usage(&errors.to_string()),
     };
@@ -126,44 +122,26 @@ async fn probe(config: &Config, plan: Arc<Plan>, format: Format, out: &mut Outpu
     let (clock, rng) = (Clock::system(), Rng::system());
     let stop = CancellationToken::new();
     stop_on_signals(&stop).map_err(|error| format!("could not watch for signals: {error}"))?;
-    let (engine, record) =
-        app::one_shot(config, plan.clone(), &clock, &rng).await.map_err(|error| error.to_string())?;
-    let tasks = TaskTracker::new();
-    engine.watch(&tasks, &stop);
+    let mut run = OneShot::begin(config, &plan, &clock, &rng, stop.clone()).await.map_err(|error| error.to_string())?;
     let lanes: Vec<Lane> = plan.lanes().map(|(lane, _)| lane).collect();
-    let slot = Slot::unscheduled(clock.now());
-    for lane in lanes.iter().cloned() {
-        let (engine, stop) = (engine.clone(), stop.clone());
-        tasks.spawn(async move {
-            if let Err(error) = engine.send(&lane, slot, &stop).await {
-                tracing::warn!(probe = %lane.probe, route = %lane.route, mailbox = %lane.mailbox, %error, "a seed was not sent");
-            }
-        });
-    }
-    let settled = follow(&record, &lanes, &clock, &stop, format, out).await;
-    stop.cancel();
-    tasks.close();
-    // Leaving the mailboxes politely is worth a moment, not more.
-    drop(tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await);
-    record.stop().await;
+    let settled = follow(&mut run, &lanes, &clock, &stop, format, out).await;
+    run.end().await;
     let interrupted = lanes.len().saturating_sub(settled.len());
     Ok(Ended { settled, interrupted })
 }
 
 /// Shows each change until every lane's seed has ended.
 async fn follow(
-    record: &Record<SqliteStore>,
+    run: &mut OneShot,
     lanes: &[Lane],
     clock: &Clock,
     stop: &CancellationToken,
     format: Format,
     out: &mut Output<'_>,
 ) -> Vec<Arc<Settled>> {
-    let mut revision = record.revision();
     let mut progress = progress::Progress::new(lanes, format);
     loop {
-        revision.mark_unchanged();
-        let snapshot = record.snapshot();
+        let snapshot = run.snapshot();
         progress.show(&snapshot, clock.now(), out);
         let last = |lane| snapshot.lanes.get(lane).and_then(|state| state.last.clone());
         let settled: Vec<_> = lanes.iter().filter_map(last).collect();
@@ -173,7 +151,7 @@ async fn follow(
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            changed = revision.changed() => if changed.is_err() { return settled },
+            changed = run.changed() => if !changed { return settled },
             () = clock.sleep(progress::TICK) => {}
         }
     }

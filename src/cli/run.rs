@@ -13,7 +13,10 @@ use crate::app;
 use crate::cli::logging::LogArgs;
 use crate::cli::{Output, Verdict};
 use crate::clock::{Clock, Rng};
-use crate::config;
+
+/// The most threads that do the daemon's work, besides those that wait for the disk: two cores carry thousands of mailboxes, and
+/// every thread more costs memory.
+const WORKERS: usize = 4;
 
 /// Sends seeds and watches mailboxes until it is told to stop.
 #[derive(Clone, Debug, Args)]
@@ -30,17 +33,18 @@ pub(super) struct RunArgs {
 
 /// Runs the daemon.
 pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
-    if let Err(error) = args.log.start() {
+    if let Err(error) = args.log.start("info") {
         return out.usage(&error);
     }
-    let loaded = match config::load(&args.config_file) {
+    let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
         Err(errors) => return out.usage(&errors.to_string()),
     };
     for warning in &loaded.warnings {
         warn!(%warning, "configuration");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
     };

@@ -1,7 +1,7 @@
 //! The single writer: the only module that changes state.
 //!
 //! Whoever learned something says it through the [`Record`] handle and gets the answer when it is durable. One task takes what was said since it
-//! last looked, works out what follows ([`state`]), gives all of it to the store as one transaction, and only then counts it, publishes
+//! last looked, works out what follows (`state`), gives all of it to the store as one transaction, and only then counts it, publishes
 //! the new [`Snapshot`] and answers. Hence: what a metric or a page shows is in the store; nothing is counted twice; and a seed's
 //! first byte leaves only after its row is on disk.
 //!

@@ -124,6 +124,7 @@ fn copy(seed: &Seed, queue_id: &str) -> Arc<Sighting> {
         seen_at: at(3),
         message: message.into_bytes().into(),
         truncated: false,
+        tab: None,
     })
 }
 

@@ -79,6 +79,7 @@ pub(crate) fn sighting(mailbox: &str, trace: &str, seen_at: Timestamp) -> Arc<Si
         seen_at,
         message: format!("Received: {trace}\r\n\r\nbody\0\u{e9}").into_bytes().into(),
         truncated: false,
+        tab: None,
     })
 }
 

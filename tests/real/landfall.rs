@@ -127,6 +127,7 @@ impl Setup {
         let complaints = String::from_utf8_lossy(&output.stderr);
         let document: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}\n{complaints}"));
+        assert_eq!(beyond_the_schema(&document), Vec::<String>::new(), "{document:#}");
         (output.status.code().unwrap(), document["seeds"].as_array().unwrap().clone())
     }
 
@@ -141,6 +142,13 @@ impl Setup {
     pub fn database(&self) -> PathBuf {
         self.dir.join("landfall.db")
     }
+}
+
+/// What of a result `docs/probe.schema.json` does not foresee.
+fn beyond_the_schema(document: &Value) -> Vec<String> {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/probe.schema.json")).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    validator.iter_errors(document).map(|error| format!("{error} at {}", error.instance_path())).collect()
 }
 
 /// Runs a command of the program to its end.

@@ -216,3 +216,31 @@ fn sigterm_finishes_what_is_in_smtp_and_exits_in_time() {
     }
     assert!(log.contains("stopped"));
 }
+
+/// Resident memory in MiB.
+fn resident(daemon: &Daemon) -> f64 {
+    daemon.metric("process_resident_memory_bytes", &[]).unwrap() / f64::from(1 << 20)
+}
+
+#[test]
+fn a_hundred_thousand_messages_in_the_inbox_cost_neither_memory_nor_time() {
+    let world = the_world();
+    let mailbox = world.user("alpha.test", "huge1").unwrap();
+    world.fill(&mailbox, (0..100_000).map(foreign)).unwrap();
+    let setup = Setup::new(world, "huge1")
+        .mailbox("m", &mailbox, "")
+        .probe("p", "{ routes: [relay], mailboxes: [m], every: 5s, deadline: 60s }");
+    let daemon = Daemon::start(&setup);
+    daemon.until_metric("landfall_seeds_settled_total", &["outcome=\"inbox\""], 2.0, LONG * 3);
+    let before = resident(&daemon);
+    // Every cursor is void now, and every message is new.
+    world.doveadm(&mailbox, &["mailbox", "update", "--uid-validity", "8888888", "INBOX"], &[]).unwrap();
+    world.doveadm(&mailbox, &["kick", &mailbox.address], &[]).unwrap_or_default();
+    let so_far = count(&daemon, "inbox");
+    daemon.until_metric("landfall_seeds_settled_total", &["outcome=\"inbox\""], so_far + 3.0, LONG * 3);
+    let after = resident(&daemon);
+    assert!(after - before < 30.0, "from {before} MiB to {after} MiB");
+    for outcome in ["missing", "unobserved", "other"] {
+        assert_eq!(count(&daemon, outcome), 0.0, "{outcome}");
+    }
+}

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::{Format, Output, Verdict};
 use crate::model::{Finding, Handoff, Outcome, Settled};
+
+/// The most findings of a seed that the table shows; JSON has all.
+const SHOWN: usize = 3;
 
 /// The JSON document: one object a seed.
 #[derive(Debug, Serialize)]
@@ -125,17 +129,15 @@ fn table(settled: &[Arc<Settled>], interrupted: usize) -> String {
     ];
     rows.extend(settled.iter().map(|settled| row(settled)));
     let widths: Vec<usize> = (0..10)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for (at, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{:1$}", "", width.saturating_sub(cell.width())));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
-        let reason = at.checked_sub(1).and_then(|at| settled.get(at)).and_then(|settled| reason(settled));
-        if let Some(reason) = reason {
-            text.push_str(&format!("   {reason}\n"));
-        }
+        text.extend(at.checked_sub(1).and_then(|at| settled.get(at)).into_iter().flat_map(|settled| reasons(settled)));
     }
     let good = settled.iter().filter(|settled| settled.expected() == Some(true)).count();
     let unseen = settled.iter().filter(|settled| settled.expected().is_none()).count();
@@ -173,17 +175,13 @@ fn row(settled: &Settled) -> [String; 10] {
     ]
 }
 
-/// What the route said, where it matters.
-fn reason(settled: &Settled) -> Option<String> {
-    let handoff = handoff(settled)?;
-    if handoff.result == "accepted" {
-        return None;
-    }
-    let word = handoff.cause.unwrap_or(handoff.result);
-    let codes = [handoff.code.map(|code| code.to_string()), handoff.enhanced.map(String::from)];
-    let codes: Vec<_> = codes.into_iter().flatten().collect();
-    // A refused connection shows its words, a reply its codes as well.
-    let said = handoff.text.map(|text| text.replace('\n', " ")).unwrap_or_default();
-    let codes = if handoff.cause.is_some() { String::new() } else { format!("{} ", codes.join(" ")) };
-    Some(format!("{word} in the {} phase: {codes}{said}", handoff.phase))
+/// What is wrong, worst first, each with what to do.
+fn reasons(settled: &Settled) -> impl Iterator<Item = String> {
+    settled.findings.iter().take(SHOWN).map(|finding| {
+        let Finding { title, evidence, remedy, .. } = finding;
+        format!("    {title}: {evidence}\n      -> {remedy}\n")
+    })
 }
+
+#[cfg(test)]
+mod tests;

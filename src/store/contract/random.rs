@@ -100,6 +100,7 @@ fn sightings() -> impl Strategy<Value = Sighting> {
     let message = (0_usize..200_000, any::<Vec<u8>>()).prop_map(|(fill, rest)| [vec![b'x'; fill], rest].concat());
     (any::<String>(), kind, any::<(u32, u32, bool)>(), prop::option::of(moment()), moment(), message).prop_map(
         |(folder, kind, (uid_validity, uid, truncated), arrived_at, seen_at, message)| Sighting {
+            tab: None,
             mailbox: "a".into(),
             folder,
             kind,

@@ -1,3 +1,5 @@
+//! Signatures against the vectors of RFC 8463 and keys of every kind.
+
 use std::sync::Arc;
 
 use ring::signature::{ED25519 as ED25519_VERIFY, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
