@@ -7,4 +7,5 @@
 pub mod authentication_results;
 mod encoded_word;
 pub mod header;
+pub mod spf;
 pub mod utf7;
