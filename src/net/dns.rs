@@ -172,9 +172,15 @@ impl Resolver {
     }
 }
 
-/// Without its final dot, in lower case.
+/// Without its final dot, in lower case; byte for byte where [`question`] would read it back, and else in the escapes of RFC 4343 §2.1.
 fn relative(name: &Name) -> String {
-    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'.' | b'\\');
+    let labels: Option<Vec<&str>> = name
+        .iter()
+        .map(|label| str::from_utf8(label).ok().filter(|label| label.as_bytes().iter().all(plain)))
+        .collect();
+    let text = labels.map_or_else(|| name.to_ascii().trim_end_matches('.').to_owned(), |labels| labels.join("."));
+    text.to_ascii_lowercase()
 }
 
 /// With its final dot, so that no search domain is tried.

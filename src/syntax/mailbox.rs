@@ -64,13 +64,13 @@ fn addr_spec(address: &str) -> Option<Mailbox> {
     let (local_part, domain) = address.rsplit_once('@')?;
     let (local_part, domain) = (local_part.trim_end(), domain.trim_start());
     let domain = domain.strip_suffix('.').unwrap_or(domain);
-    let bare = |c: char| c == ' ' || c == '@' || c == '"' || c.is_control();
-    let quoted = local_part.len() > 1 && local_part.starts_with('"') && local_part.ends_with('"');
+    // RFC 5322 §3.2.3: these never stand bare. A literal (`[192.0.2.1]`) is no domain name.
+    let bare = |c: char| " @\"()<>[]:;,\\".contains(c) || c.is_control();
+    let quoted = local_part.starts_with('"') && quoted(local_part) == local_part.len() && local_part.len() > 1;
     if local_part.is_empty() || (!quoted && local_part.contains(bare)) {
         return None;
     }
-    // A literal (`[192.0.2.1]`) is no domain name.
-    if domain.is_empty() || domain.contains(bare) || domain.contains(['[', ']', '\\']) {
+    if domain.is_empty() || domain.contains(bare) {
         return None;
     }
     Some(Mailbox { local_part: local_part.into(), domain: domain.into() })
