@@ -3,3 +3,4 @@
 mod authentication_results;
 mod dns;
 mod spf;
+mod spf_command;

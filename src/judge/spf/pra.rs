@@ -62,6 +62,7 @@ pub struct PraVerdict {
     /// The address.
     pub mailbox: String,
     /// SPF with it as the sender.
+    #[serde(flatten)]
     pub verdict: SpfVerdict,
     /// The domain's `spf2.0` record for the PRA, which had no part in the verdict; the first 500 characters.
     pub sender_id: Option<String>,

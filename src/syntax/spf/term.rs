@@ -80,11 +80,11 @@ fn hosts(argument: Slice<'_>) -> Result<(Option<MacroString>, Prefixes), SyntaxE
 fn dual_cidr(argument: Slice<'_>) -> Result<(Slice<'_>, Prefixes), SyntaxError> {
     let mut prefixes = Prefixes::default();
     let mut front = argument;
-    if let Some((before, digits)) = slash_digits(front) {
-        if let Some(before) = before.bytes.strip_suffix(b"/") {
-            prefixes.ip6 = length(digits, 128)?;
-            front = front.split(before.len()).0;
-        }
+    if let Some((before, digits)) = slash_digits(front)
+        && let Some(before) = before.bytes.strip_suffix(b"/")
+    {
+        prefixes.ip6 = length(digits, 128)?;
+        front = front.split(before.len()).0;
     }
     if let Some((before, digits)) = slash_digits(front) {
         prefixes.ip4 = length(digits, 32)?;
