@@ -9,6 +9,7 @@ mod logging;
 mod probe;
 mod reference;
 mod run;
+mod spf;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ enum Command {
     /// Send seeds now, show where they land, and exit 0 if all met their expectation
     Probe(probe::ProbeArgs),
     CheckConfig(check_config::Arguments),
+    Spf(spf::Arguments),
     Generate(generate::Arguments),
 }
 
@@ -120,6 +122,7 @@ fn dispatch(command: Command, out: &mut Output<'_>) -> io::Result<Verdict> {
         Command::Run(arguments) => Ok(run::run(&arguments, out)),
         Command::Probe(arguments) => Ok(probe::run(&arguments, out)),
         Command::CheckConfig(arguments) => check_config::run(&arguments, out.out),
+        Command::Spf(arguments) => Ok(spf::run(&arguments, out)),
         Command::Generate(arguments) => generate::run(&arguments, out.out),
     }
 }

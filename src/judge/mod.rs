@@ -4,6 +4,7 @@
 //! standard over a [`Dns`] and never confuses "there is no record" with "nobody answered": the first is a verdict, the second `temperror`.
 
 mod dns;
+pub mod spf;
 #[cfg(test)]
 mod zone;
 

@@ -21,6 +21,7 @@ mod seed;
 mod settled;
 mod sighting;
 mod snapshot;
+mod spf;
 mod token;
 
 pub use authres::{AuthenticationResults, MethodResult, Property};
@@ -41,4 +42,5 @@ pub use seed::{Lane, Pending, Seed, SeedId, Stage};
 pub use settled::Settled;
 pub use sighting::{FolderKind, Sighting};
 pub use snapshot::{LaneState, MailboxState, ReloadState, RouteState, SharedSnapshot, Snapshot};
+pub use spf::{SpfIdentity, SpfResult};
 pub use token::Token;

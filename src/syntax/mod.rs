@@ -7,4 +7,6 @@
 pub mod authentication_results;
 mod encoded_word;
 pub mod header;
+pub mod mailbox;
+pub mod spf;
 pub mod utf7;
