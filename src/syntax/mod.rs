@@ -5,6 +5,7 @@
 //! target (`docs/fuzzing.md`).
 
 pub mod authentication_results;
+pub mod dmarc;
 mod encoded_word;
 pub mod header;
 pub mod utf7;
