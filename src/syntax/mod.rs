@@ -8,4 +8,5 @@ pub mod authentication_results;
 pub mod dmarc;
 mod encoded_word;
 pub mod header;
+pub mod received;
 pub mod utf7;
