@@ -5,6 +5,7 @@
 
 pub mod dmarc;
 mod dns;
+pub mod hops;
 #[cfg(test)]
 mod zone;
 
