@@ -1,16 +1,16 @@
 //! DMARC (RFC 9989): may this domain stand in the From field of this message, and what does its owner want done if not?
 //!
-//! SPF and DKIM each prove that *some* domain answers for a message. A reader sees neither of these domains but the one in the From field. DMARC asks
-//! whether the two belong together ("alignment"): a message passes when at least one domain that SPF or DKIM has proved is the From domain
-//! or, unless the owner is strict, of the same organization. Mail sent through a relay that signs and bounces under its own name has valid SPF and DKIM
-//! and fails nevertheless; this is the most frequent mistake of senders.
+//! SPF and DKIM each prove that *some* domain answers for a message. A reader sees neither of these domains but the one in the From field.
+//! DMARC asks whether the two belong together ("alignment"): a message passes when at least one domain that SPF or DKIM has proved is the
+//! From domain or, unless the owner is strict, of the same organization. Mail sent through a relay that signs and bounces under its own
+//! name has valid SPF and DKIM and fails nevertheless; this is the most frequent mistake of senders.
 //!
-//! What is "the same organization"? RFC 7489 looked it up in the Public Suffix List, of which every receiver had another edition. RFC 9989 asks
-//! DNS instead: from the name upwards, label by label, at most eight questions, for a record at `_dmarc.` ([`walk`]). No list is needed, and the
-//! two differ where a list knows a suffix that has no DMARC record, or where an owner marks a boundary with `psd=`: shops under one hosting
-//! suffix whose operator publishes a record without `psd=y` are one organization for the walk, and many for the list; two siblings whose common
-//! parent has no record are strangers for the walk, and one organization for the list. A receiver that still uses the list may so
-//! decide otherwise.
+//! What is "the same organization"? RFC 7489 looked it up in the Public Suffix List, of which every receiver had another edition. RFC 9989
+//! asks DNS instead: from the name upwards, label by label, at most eight questions, for a record at `_dmarc.` (`walk.rs`). No list is
+//! needed, and the two differ where a list knows a suffix that DMARC records do not tell of: shops under one hosting suffix whose operator
+//! publishes a record without `psd=y` are one organization for the walk and many for the list; two siblings whose common parent has no
+//! record are strangers for the walk and one organization for the list; and only the walk sees an owner's `psd=n`. A receiver that still
+//! uses the list may so decide otherwise.
 //!
 //! Answers that mislead: no record is `none`, not `fail`; a DNS failure is `temperror` and never `none`; a record whose policy is misspelt
 //! counts as `p=none` or not at all ([`crate::syntax::dmarc`]); and what is asked for is not what a receiver does (RFC 9989 §5.4).

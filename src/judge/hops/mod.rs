@@ -69,10 +69,10 @@ pub fn legs(hops: &[Hop]) -> Vec<Leg> {
 ///
 /// `own` says whether a host is one of the receiver's, by its name in lower case; give `|_| false` where none is known.
 ///
-/// - Where `own` knows the host of some line: the topmost line written by such a host (or, for servers that give themselves an internal
-///   address instead of a name, as Yahoo's do) whose connecting address is public and that is not a hand-over inside. Lines below the last one of the
-///   receiver's own are never believed. Where all of its own lines name internal addresses only, the mail came from
-///   its own network, and the lowest of them with an address other than its own machine's is taken.
+/// - Where `own` knows the host of some line: the topmost line written by such a host (or by one that gives itself an internal address
+///   instead of a name, as Yahoo's do) whose connecting address is public and that is not a hand-over inside. Lines below the last one of
+///   the receiver's own are never believed. Where all of its own lines name internal addresses only, the mail came from its own network,
+///   and the lowest of them with an address other than the machine's own is taken.
 /// - Where it knows none: the topmost line whose connecting address is public and that is not a hand-over inside.
 ///
 /// A hand-over inside is a line whose client is a host of the same receiver and also wrote the line below it, as the servers of Exchange Online
@@ -85,7 +85,7 @@ pub fn legs(hops: &[Hop]) -> Vec<Leg> {
 pub fn boundary(hops: &[Hop], own: impl Fn(&str) -> bool) -> Option<&Hop> {
     let by_own = |hop: &Hop| hop.by.as_deref().is_some_and(|by| own(&host(by)));
     let Some(first_own) = hops.iter().position(by_own) else {
-        return border(hops, |inside, client| same_organization(inside, client));
+        return border(hops, same_organization);
     };
     let written_by_it = |hop: &&Hop| by_own(hop) || hop.by.is_none() || names_internal(hop);
     let above = hops.get(..first_own).unwrap_or_default();
@@ -93,7 +93,9 @@ pub fn boundary(hops: &[Hop], own: impl Fn(&str) -> bool) -> Option<&Hop> {
     let start =
         if above.iter().any(|hop| hop.ip.is_some_and(is_public) && names_internal(hop)) { 0 } else { first_own };
     let below = hops.get(start..).unwrap_or_default();
-    let count = below.iter().take_while(written_by_it).count();
+    let run = below.iter().take_while(written_by_it);
+    // The run ends with a line that bears the receiver's name: one without a name below it may be anybody's.
+    let count = run.enumerate().filter(|(_, hop)| by_own(hop)).last().map_or(0, |(index, _)| index + 1);
     let trusted = below.get(..count).unwrap_or_default();
     border(trusted, |_, client| own(client))
         .or_else(|| trusted.iter().rev().find(|hop| hop.ip.is_some_and(|ip| !canonical(ip).is_loopback())))
@@ -142,9 +144,9 @@ fn canonical(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether an address is one a stranger can have: not loopback, private (RFC 1918, RFC 4193), link-local, of a carrier's own network (RFC 6598), multicast or
-/// unspecified. The blocks for documentation count as public, and an address of RFC 3056 (2002::/16) as the IPv4 address in it: Gmail's
-/// hosts so spell addresses of 10/8.
+/// Whether an address is one a stranger can have: not loopback, private (RFC 1918, RFC 4193), link-local, of a carrier's own network
+/// (RFC 6598), multicast or unspecified. The blocks for documentation count as public, and an address of RFC 3056 (2002::/16) as the IPv4
+/// address in it: Gmail's hosts so spell addresses of 10/8.
 #[must_use]
 pub fn is_public(ip: IpAddr) -> bool {
     match canonical(ip) {

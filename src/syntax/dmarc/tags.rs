@@ -64,13 +64,11 @@ pub(super) fn read(record: &[u8]) -> Option<DmarcRecord> {
     }
     let mut reader = Reader::default();
     reader.note_case(name);
-    let mut taken = 0;
-    while let Some(piece) = pieces.next() {
+    for (taken, piece) in pieces.enumerate() {
         if taken == MAX_ITEMS {
             reader.note(OddityKind::TooLong, piece.start..record.len());
             break;
         }
-        taken += 1;
         // The separator at the end is optional, so nothing behind it is nothing odd.
         let last = piece.span().end == record.len();
         reader.tag(piece.trimmed(), last);

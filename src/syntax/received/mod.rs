@@ -12,11 +12,14 @@
 //!
 //! The clauses are standard; what matters most, the address, stands in a comment. What [`parse`] knows of the dialects:
 //!
-//! - Postfix, Sendmail, Gmail, QQ, NetEase, SES write `from HELO (name-in-DNS [address])`; Exchange `from HELO (address)`, and GMX `from HELO ([address])`.
-//! - Exim and Mail.ru write `from name-in-DNS ([address] helo=HELO)`; Yahoo `from address (EHLO HELO)`; qmail `from name-in-DNS (HELO HELO) (address)`.
-//! - An address in the HELO is the client's word only; one in a comment goes before it, and what stands behind `helo=` is never the address.
-//! - TLS is told as `(using TLSv1.3 with cipher X ...)` by Postfix, `(version=TLS1_3 cipher=X bits=..)` by Gmail, Sendmail, Yahoo and, with commas, Exchange,
-//!   `(TLS1.3) tls X` or `(TLS1.2:X:256)` by Exim and OpenSMTPD, `(X encrypted)` by qmail, `(TLS)` by old Exchange, or only by the protocol's `S`.
+//! - Postfix, Sendmail, Gmail, QQ, NetEase and SES write `from HELO (name-in-DNS [address])`, Exchange `from HELO (address)`, GMX
+//!   `from HELO ([address])`.
+//! - Exim and Mail.ru write `from name-in-DNS ([address] helo=HELO)`, Yahoo `from address (EHLO HELO)`, qmail
+//!   `from name-in-DNS (HELO HELO) (address)`.
+//! - An address in the HELO is the client's word only: one in a comment goes before it, and what stands behind `helo=` is never the address.
+//! - TLS is told as `(using TLSv1.3 with cipher X ...)` by Postfix; as `(version=TLS1_3 cipher=X bits=..)` by Gmail, Sendmail, Yahoo and,
+//!   with commas, Exchange; as `(TLS1.3) tls X` or `(TLS1.2:X:256)` by Exim and OpenSMTPD; as `(X encrypted)` by qmail; as `(TLS)` by old
+//!   Exchange; or only by the protocol's `S`.
 //! - Gmail and qmail write lines without `from` for a hand-over inside.
 //!
 //! Times are RFC 5322 §3.3 with the obsolete zones of §4.3, and whatever else has the same parts in another order; a time without a zone is
