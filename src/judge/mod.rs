@@ -3,8 +3,10 @@
 //! A receiver's Authentication-Results say what the receiver thought; these modules find out what it should have thought. Each evaluates one
 //! standard over a [`Dns`] and never confuses "there is no record" with "nobody answered": the first is a verdict, the second `temperror`.
 
+pub mod dmarc;
 mod dns;
 pub mod spf;
+pub mod hops;
 #[cfg(test)]
 mod zone;
 

@@ -5,8 +5,10 @@
 //! target (`docs/fuzzing.md`).
 
 pub mod authentication_results;
+pub mod dmarc;
 mod encoded_word;
 pub mod header;
 pub mod mailbox;
 pub mod spf;
+pub mod received;
 pub mod utf7;

@@ -4,3 +4,4 @@ mod authentication_results;
 mod dns;
 mod spf;
 mod spf_command;
+mod rfc9989;
