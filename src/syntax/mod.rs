@@ -5,6 +5,10 @@
 //! target (`docs/fuzzing.md`).
 
 pub mod authentication_results;
+pub mod canonical;
+pub mod dkim_key;
+pub mod dkim_signature;
 mod encoded_word;
 pub mod header;
+pub mod tag_list;
 pub mod utf7;
