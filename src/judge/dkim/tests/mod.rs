@@ -134,7 +134,7 @@ async fn names_in_h_are_taken_from_the_bottom_and_may_be_absent() {
     }
     for bad in [
         above.replace("one", "1"),
-        message.replace("hi", "hi").replace("Received: two", "X-None: two\r\nReceived: two"),
+        message.replace("Received: two", "X-None: two\r\nReceived: two"),
     ] {
         assert_eq!(outcome(&zone, &bad).await, ("fail", Some(DkimReason::SignatureMismatch)));
     }
@@ -151,7 +151,8 @@ async fn the_signature_is_cut_out_wherever_and_however_it_is_folded() {
     // Folded after it was signed, as MTAs do with long lines.
     let message = sign(TAGS);
     let at = message.find(" b=").unwrap() + 40;
-    let folded = format!("{}\r\n\t{}", &message[..at], &message[at..]);
+    let (before, after) = message.split_at(at);
+    let folded = format!("{before}\r\n\t{after}");
     assert_eq!(outcome(&zone(""), &folded).await, ("pass", None));
 }
 
@@ -318,8 +319,9 @@ proptest! {
     fn any_changed_letter_is_noticed(at in 0..MESSAGE.len(), letter in "[a-z]") {
         let message = sign(TAGS);
         let at = message.len() - MESSAGE.len() + at;
-        let old = &message[at..=at];
-        let in_other = message[..at].rfind("\r\n").is_some_and(|line| message[line + 2..].starts_with("X-Other"));
+        let (before, after) = message.split_at(at);
+        let old = after.split_at(1).0;
+        let in_other = before.rsplit("\r\n").next().is_some_and(|line| line.starts_with('X')) || old == "X";
         prop_assume!(old != letter && !in_other && !old.trim().is_empty() && !old.eq_ignore_ascii_case(&letter));
         let mut tampered = message.clone();
         tampered.replace_range(at..=at, &letter);
@@ -359,6 +361,9 @@ async fn the_message_of_rfc_6376_appendix_a() {
     let message = message.replace('\n', "\r\n");
     let verdict = one(&zone, &message).await;
     assert_eq!((verdict.result, verdict.is_weak(), verdict.converted), (DkimResult::Pass, true, false));
-    assert_eq!(outcome(&zone, &message.replace("1  [", "1 [")).await, ("fail", Some(DkimReason::SignatureMismatch)));
-    assert_eq!(outcome(&zone, &message.replace("game. ", "game.  ")).await.1, body_changed(None, 57, true));
+    assert_eq!(
+        outcome(&zone, &message.replace("com  [", "com [")).await,
+        ("fail", Some(DkimReason::SignatureMismatch))
+    );
+    assert_eq!(outcome(&zone, &message.replace("game. ", "game.  ")).await.1, body_changed(None, 55, true));
 }
