@@ -4,6 +4,8 @@
 //! standard over a [`Dns`] and never confuses "there is no record" with "nobody answered": the first is a verdict, the second `temperror`.
 
 pub mod dmarc;
+pub mod arc;
+pub mod dkim;
 mod dns;
 pub mod spf;
 pub mod hops;

@@ -4,6 +4,7 @@
 //! rest. Each one is linear in the length of its input, keeps no more than a bounded multiple of it, does not recurse, and has a fuzz
 //! target (`docs/fuzzing.md`).
 
+pub mod arc;
 pub mod authentication_results;
 pub mod dmarc;
 mod encoded_word;
@@ -11,4 +12,8 @@ pub mod header;
 pub mod mailbox;
 pub mod spf;
 pub mod received;
+pub mod canonical;
+pub mod dkim_key;
+pub mod dkim_signature;
+pub mod tag_list;
 pub mod utf7;
