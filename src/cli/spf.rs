@@ -146,10 +146,10 @@ fn tell_one(verdict: &SpfVerdict, ip: IpAddr, out: &mut Output<'_>) {
         SpfIdentity::Pra => "header From",
     };
     let domain = if verdict.domain.is_empty() { "no domain" } else { &verdict.domain };
-    out.say(&format!("{}: {domain} ({identity}) from {ip}", verdict.result.as_str()));
-    out.say(&format!("  why          {}", verdict.reason));
+    out.say(&format!("{}: {} ({identity}) from {ip}", verdict.result.as_str(), shown(domain)));
+    out.say(&format!("  why          {}", shown(&verdict.reason)));
     if let Some(mechanism) = &verdict.mechanism {
-        out.say(&format!("  decided by   {mechanism}"));
+        out.say(&format!("  decided by   {}", shown(mechanism)));
     }
     out.say(&format!(
         "  lookups      {} of {MAX_LOOKUPS}, {} of {MAX_VOID_LOOKUPS} without an answer",
@@ -167,9 +167,9 @@ fn tell_one(verdict: &SpfVerdict, ip: IpAddr, out: &mut Output<'_>) {
     }
 }
 
-/// A stranger's text on one line of a terminal.
+/// A stranger's text on a few lines of a terminal.
 fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().take(1_000).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn header_from(value: &str) -> Result<Pra, String> {
