@@ -49,7 +49,7 @@ real: setup ## run the tests against real mail servers (root, or sudo)
 CROSSCHECK := target/tools/venv-crosscheck
 .PHONY: crosscheck
 crosscheck: ## compare our DKIM verdicts with dkimpy's (Python; installed below target/ the first time)
-	@[ -e $(CROSSCHECK)/ready ] || { python3 -m venv $(CROSSCHECK) && $(CROSSCHECK)/bin/pip install --quiet --disable-pip-version-check dkimpy==1.1.8 pynacl==1.6.2 cryptography && touch $(CROSSCHECK)/ready; }
+	@[ -e $(CROSSCHECK)/ready ] || { python3 -m venv $(CROSSCHECK) && $(CROSSCHECK)/bin/pip install --quiet --disable-pip-version-check dkimpy==1.1.8 pynacl==1.6.2 authres==1.2.0 cryptography && touch $(CROSSCHECK)/ready; }
 	@echo "test: crosscheck"
 	cargo test --locked --test crosscheck -- --nocapture
 

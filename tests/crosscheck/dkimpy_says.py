@@ -1,6 +1,7 @@
 """dkimpy's side of the cross-check: signs messages, and says what it thinks of signed ones.
 
 dkimpy_says.py sign KEYS       prints a JSON line for each message that dkimpy signs
+dkimpy_says.py seal KEYS       the same for messages with ARC chains
 dkimpy_says.py verify          reads JSON lines (id, message in Base64, keys by name), prints id and verdict of each
 """
 
@@ -67,12 +68,29 @@ def sign(directory):
             }))
 
 
-def verdict(message, keys):
+def seal(directory):
+    private, record = key_of(directory, "rsa-2048")
+    for name, body in BODIES.items():
+        message = HEADER + b"\r\n" + body
+        for instance in (1, 2, 3):
+            found = b"Authentication-Results: mx.test; dkim=pass header.d=good.test; arc=%s\r\n"
+            found %= b"none" if instance == 1 else b"pass"
+            message = b"".join(dkim.arc_sign(found + message, b"s1", b"good.test", private, b"mx.test")) + message
+            print(json.dumps({
+                "id": f"arc {instance} /relaxed {name}",
+                "message": base64.b64encode(message).decode(),
+                "keys": {"s1._domainkey.good.test": record},
+            }))
+
+
+def verdict(message, keys, arc):
     def lookup(name, timeout=5):
         record = keys.get(name.decode().rstrip("."))
         return None if record is None else record.encode()
 
     try:
+        if arc:
+            return (dkim.arc_verify(message, dnsfunc=lookup)[0] or b"none").decode()
         return "pass" if dkim.DKIM(message, minkey=1024).verify(dnsfunc=lookup) else "fail"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
@@ -81,10 +99,16 @@ def verdict(message, keys):
 def verify():
     for line in sys.stdin:
         case = json.loads(line)
-        said = verdict(base64.b64decode(case["message"]), case["keys"])
+        said = verdict(base64.b64decode(case["message"]), case["keys"], case["id"].startswith("arc"))
         print(json.dumps({"id": case["id"], "said": said}))
 
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    sign(sys.argv[2]) if sys.argv[1] == "sign" else verify()
+    match sys.argv[1:]:
+        case ["sign", directory]:
+            sign(directory)
+        case ["seal", directory]:
+            seal(directory)
+        case ["verify"]:
+            verify()

@@ -1,4 +1,4 @@
-//! Our DKIM verdicts against those of dkimpy, over messages that either signed and that were then changed on the way: `make crosscheck`.
+//! Our DKIM and ARC verdicts against those of dkimpy, over messages that either signed and that were then changed on the way: `make crosscheck`.
 //!
 //! dkimpy signs every combination of key, canonical form, body and `l=` in `dkimpy_says.py`; the composer signs a few more. Each message is judged by both as it
 //! is and after every change in [`CHANGES`]. Where the two differ, [`EXPLAINED`] must say why.
@@ -14,6 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use landfall::judge::arc::{self, ArcResult};
 use landfall::judge::dkim::{DkimReason, DkimResult, verify};
 use landfall::judge::{Dns, NoAnswer};
 use landfall::model::{
@@ -263,6 +264,43 @@ async fn dkimpy_and_we_agree() {
     assert!(unexplained.is_empty(), "{} differences:\n{}", unexplained.len(), unexplained.join("\n"));
     assert!(cases.len() > 4_000 && passes > 1_500 && passes < cases.len() / 2 + 500, "{} {passes}", cases.len());
     assert_eq!(differences.len(), EXPLAINED.len(), "an explanation is not needed any more");
+}
+
+/// Of a changed chain: what no chain survives, what each survives.
+fn result_fits(case: &Case, change: &str, result: ArcResult) {
+    let expected = match change {
+        "nothing" | "a field that was not signed" => ArcResult::Pass,
+        "another letter" | "another recipient" | "a second From above" | "another domain" | "b= broken" => {
+            ArcResult::Fail
+        }
+        _ => return,
+    };
+    assert!(result == expected || case.id.contains(ODD), "{}: {result:?}", case.id);
+}
+
+#[tokio::test]
+async fn dkimpy_and_we_agree_on_chains() {
+    let data = format!("{}/tests/data/dkim", env!("CARGO_MANIFEST_DIR"));
+    let cases = changed(dkimpy(&["seal", &data], String::new()));
+    let lines: Vec<String> = cases.iter().map(|(case, _)| serde_json::to_string(case).unwrap()).collect();
+    let said: Vec<Said> = dkimpy(&["verify"], lines.join("\n"));
+    assert_eq!(said.len(), cases.len());
+    let (mut passes, mut differences, mut unexplained) = (0, 0, Vec::new());
+    for ((case, change), said) in cases.iter().zip(said) {
+        let verdict = arc::verify(case, &STANDARD.decode(&case.message).unwrap(), now_of("dkimpy")).await;
+        passes += usize::from(verdict.result == ArcResult::Pass);
+        result_fits(case, change, verdict.result);
+        if verdict.result.as_str() != said.said {
+            let ours = verdict.result == ArcResult::Pass;
+            match EXPLAINED.iter().any(|known| case.id.contains(known.id) && known.ours == ours) {
+                true => differences += 1,
+                false => unexplained.push(format!("{}: {:?}, dkimpy {}", case.id, verdict.reason, said.said)),
+            }
+        }
+    }
+    println!("{} chains, {passes} pass, {differences} differences", cases.len());
+    assert!(unexplained.is_empty(), "{} differences:\n{}", unexplained.len(), unexplained.join("\n"));
+    assert!(cases.len() > 400 && passes > 150, "{} {passes}", cases.len());
 }
 
 /// dkimpy signs with the time of day, which is later than the composer's.
