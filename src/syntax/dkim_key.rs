@@ -223,8 +223,11 @@ mod tests {
 
     #[test]
     fn tags_limit_a_key() {
-        let record =
-            format!("k=RSA; h=sha1 : x; s=tlsrpt; t=y:s; n=hello there; p={} {}", WRAPPED.split_at(50).0, WRAPPED.split_at(50).1);
+        let record = format!(
+            "k=RSA; h=sha1 : x; s=tlsrpt; t=y:s; n=hello there; p={} {}",
+            WRAPPED.split_at(50).0,
+            WRAPPED.split_at(50).1
+        );
         let record = parse(record.as_bytes()).unwrap();
         assert!(record.allows_hash("sha1") && !record.allows_hash("sha256") && !record.is_for_email());
         assert!(record.testing && record.same_domain);

@@ -4,6 +4,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod judge;
 mod landfall;
 mod landing;
 mod lifecycle;

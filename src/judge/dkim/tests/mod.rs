@@ -132,10 +132,7 @@ async fn names_in_h_are_taken_from_the_bottom_and_may_be_absent() {
     for good in [&message, &above] {
         assert_eq!(outcome(&zone, good).await, ("pass", None));
     }
-    for bad in [
-        above.replace("one", "1"),
-        message.replace("Received: two", "X-None: two\r\nReceived: two"),
-    ] {
+    for bad in [above.replace("one", "1"), message.replace("Received: two", "X-None: two\r\nReceived: two")] {
         assert_eq!(outcome(&zone, &bad).await, ("fail", Some(DkimReason::SignatureMismatch)));
     }
 }
