@@ -44,7 +44,9 @@ fn main() {
     daemon.until_metric("landfall_seeds_settled_total", &[inbox], SEEDS, Duration::from_mins(2));
     daemon.terminate();
     let figures = Figures::new(deliveries(&setup));
-    println!("delivery, relay's 250 to settled, Postfix and Dovecot ({MAILBOXES} mailboxes, each of which gets a seed every 2 s):");
+    println!(
+        "delivery, relay's 250 to settled, Postfix and Dovecot ({MAILBOXES} mailboxes, each of which gets a seed every 2 s):"
+    );
     println!("  {figures}");
     world.stop();
 }
