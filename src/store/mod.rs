@@ -69,6 +69,19 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The seed that it is about.
+    #[must_use]
+    pub fn seed(&self) -> Option<SeedId> {
+        match self {
+            Self::Plan(seed) => Some(seed.id),
+            Self::Settle(settled) => Some(settled.seed.id),
+            Self::Attempt { id, .. } | Self::Resend(id) | Self::Copy { id, .. } | Self::Deleted { id, .. } => Some(*id),
+            Self::Cursor(_) | Self::Prune { .. } => None,
+        }
+    }
+}
+
 /// What a copy is to its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyRole {
@@ -151,6 +164,22 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migration(String),
+}
+
+impl StoreError {
+    /// Whether the error is about the data and not about the database: it will be the same for ever, and other data can be stored.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Inconsistent { .. } | Self::Database(sqlx::Error::Encode(_)) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // SQLite's primary result codes: TOOBIG, CONSTRAINT, MISMATCH. The higher bits tell the kind of constraint.
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                matches!(code.map(|code| code & 0xff), Some(18..=20))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A database that remembers seeds. One contract test (`store/contract.rs`) holds for every implementation.
