@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod contract;
+mod lock;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::model::{
     Attempt, Cursor, Kept, Lane, MailboxName, Outcome, Pending, Seed, SeedId, Settled, Sighting, Stage, Token,
 };
 
+pub use lock::StoreLock;
 pub use sqlite::SqliteStore;
 
 /// One thing to remember.
@@ -139,6 +141,12 @@ pub enum StoreError {
         found: i64,
         /// The latest this program knows.
         known: i64,
+    },
+    /// Another daemon runs on it.
+    #[error("another landfall is using the database {path}: stop it first, or give this one a file of its own")]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is to lie in a directory that does not exist.
     #[error("the database's directory {directory} does not exist: create it, or name another file")]
