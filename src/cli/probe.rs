@@ -62,7 +62,9 @@ pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
         Ok(runtime) => runtime,
         Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
     };
-    match runtime.block_on(probe(&loaded.config, plan, args.format, out)) {
+    let ended = runtime.block_on(probe(&loaded.config, plan, args.format, out));
+    runtime.shutdown_background();
+    match ended {
         Ok(Ended { settled, interrupted }) => result::tell(&settled, interrupted, args.format, out),
         Err(error) => out.usage(&error),
     }

@@ -71,7 +71,7 @@ impl Answer {
         let error = error.clone();
         match self {
             Self::Planned(_, reply) | Self::Resent(_, reply) | Self::Effect(reply) | Self::Bool(_, reply) => {
-                reply.give(Err(error))
+                reply.give(Err(error));
             }
             Self::Sighting(_, reply) => reply.give(Err(error)),
             Self::Seen(_, reply) | Self::Unreadable(_, reply) => reply.give(Err(error)),

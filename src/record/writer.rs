@@ -24,7 +24,9 @@ const TRIES: usize = 3;
 
 /// Where an answer goes. Copies share it, so that an order can be tried again by itself; the first answer is the one that is given.
 #[derive(Debug)]
-pub(super) struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<Result<T, RecordError>>>>>);
+pub(super) struct Reply<T>(Arc<Mutex<Option<Way<T>>>>);
+
+type Way<T> = oneshot::Sender<Result<T, RecordError>>;
 
 impl<T> Reply<T> {
     /// Both ends.
