@@ -61,7 +61,7 @@ impl Imap {
         Ok(Deleted::Done)
     }
 
-    /// Runs a command; `false` where the server will not do it here (an ACL without the rights `t` or `e`, RFC 4314): that is no
+    /// Runs a command; `false` where the server will not do it here (an access control list without that right): that is no
     /// trouble of the mailbox. A refusal that concerns the whole account is.
     async fn may(&mut self, step: &'static str, command: &str) -> Result<bool, Fault> {
         let keep = self.limits.header;
