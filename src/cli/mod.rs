@@ -122,7 +122,7 @@ fn dispatch(command: Command, out: &mut Output<'_>) -> io::Result<Verdict> {
         Command::Run(arguments) => Ok(run::run(&arguments, out)),
         Command::Probe(arguments) => probe::run(&arguments, out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, out.out),
-        Command::Spf(arguments) => Ok(spf::run(&arguments, out)),
+        Command::Spf(arguments) => spf::run(&arguments, out),
         Command::Generate(arguments) => generate::run(&arguments, out.out),
     }
 }

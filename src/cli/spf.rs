@@ -1,5 +1,6 @@
 //! `landfall spf`: what a receiver's SPF check says of a host and a sender, and why.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -56,17 +57,17 @@ struct Report {
     pra: Option<PraVerdict>,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output<'_>) -> Verdict {
+pub(super) fn run(arguments: &Arguments, out: &mut Output<'_>) -> io::Result<Verdict> {
     if arguments.mail_from.trim().is_empty() && arguments.helo.trim().is_empty() {
-        return out.usage("an empty --mail-from needs --helo, which is checked instead");
+        return Ok(out.usage("an empty --mail-from needs --helo, which is checked instead"));
     }
     let pra = match arguments.from.as_deref().map(header_from).transpose() {
         Ok(pra) => pra,
-        Err(error) => return out.usage(&error),
+        Err(error) => return Ok(out.usage(&error)),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
+        Err(error) => return Ok(out.usage(&format!("could not start the runtime: {error}"))),
     };
     // The resolver starts its tasks where it is built.
     let report = runtime.block_on(async {
@@ -77,14 +78,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output<'_>) -> Verdict {
         Ok(report) => report,
         Err(error) => {
             let error: crate::net::dns::DnsError = error;
-            return out.usage(&error.to_string());
+            return Ok(out.usage(&error.to_string()));
         }
     };
     match arguments.format {
-        Format::Text => tell(&report, arguments.ip, out),
-        Format::Json => out.json(&report),
+        Format::Text => tell(&report, arguments.ip, out)?,
+        Format::Json => out.json(&report)?,
     }
-    report.outcome()
+    Ok(report.outcome())
 }
 
 impl Arguments {
@@ -123,48 +124,50 @@ impl Report {
     }
 }
 
-fn tell(report: &Report, ip: IpAddr, out: &mut Output<'_>) {
-    tell_one(&report.verdict, ip, out);
-    let Some(pra) = &report.pra else { return };
-    out.say("");
-    tell_one(&pra.verdict, ip, out);
+fn tell(report: &Report, ip: IpAddr, out: &mut Output<'_>) -> io::Result<()> {
+    tell_one(&report.verdict, ip, out)?;
+    let Some(pra) = &report.pra else { return Ok(()) };
+    out.say("")?;
+    tell_one(&pra.verdict, ip, out)?;
     if let Some(record) = &pra.sender_id {
-        out.say(&format!("  not used     {record}"));
+        out.say(&format!("  not used     {record}"))?;
     }
     if report.verdict.result == SpfResult::Pass && pra.verdict.result != SpfResult::Pass {
         let domain = &pra.verdict.domain;
         out.say(&format!(
             "\nMost receivers let this pass. docomo, au and SoftBank check the header From: name {ip} in the SPF record of {domain}."
-        ));
+        ))?;
     }
+    Ok(())
 }
 
-fn tell_one(verdict: &SpfVerdict, ip: IpAddr, out: &mut Output<'_>) {
+fn tell_one(verdict: &SpfVerdict, ip: IpAddr, out: &mut Output<'_>) -> io::Result<()> {
     let identity = match verdict.identity {
         SpfIdentity::MailFrom => "MAIL FROM",
         SpfIdentity::Helo => "HELO",
         SpfIdentity::Pra => "header From",
     };
     let domain = if verdict.domain.is_empty() { "no domain" } else { &verdict.domain };
-    out.say(&format!("{}: {} ({identity}) from {ip}", verdict.result.as_str(), shown(domain)));
-    out.say(&format!("  why          {}", shown(&verdict.reason)));
+    out.say(&format!("{}: {} ({identity}) from {ip}", verdict.result.as_str(), shown(domain)))?;
+    out.say(&format!("  why          {}", shown(&verdict.reason)))?;
     if let Some(mechanism) = &verdict.mechanism {
-        out.say(&format!("  decided by   {}", shown(mechanism)));
+        out.say(&format!("  decided by   {}", shown(mechanism)))?;
     }
     out.say(&format!(
         "  lookups      {} of {MAX_LOOKUPS}, {} of {MAX_VOID_LOOKUPS} without an answer",
         verdict.lookups, verdict.void_lookups
-    ));
+    ))?;
     if let Some(explanation) = &verdict.explanation {
-        out.say(&format!("  they say     {explanation}"));
+        out.say(&format!("  they say     {explanation}"))?;
     }
     for step in &verdict.trace {
         let indent = "  ".repeat(step.depth.saturating_add(1));
         match step.outcome.as_str() {
-            "record" => out.say(&format!("{indent}{}: {}", step.domain, shown(&step.term))),
-            outcome => out.say(&format!("{indent}  {outcome:<9} {}", shown(&step.term))),
+            "record" => out.say(&format!("{indent}{}: {}", step.domain, shown(&step.term)))?,
+            outcome => out.say(&format!("{indent}  {outcome:<9} {}", shown(&step.term)))?,
         }
     }
+    Ok(())
 }
 
 /// A stranger's text on a few lines of a terminal.

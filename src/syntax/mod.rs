@@ -6,14 +6,14 @@
 
 pub mod arc;
 pub mod authentication_results;
+pub mod canonical;
+pub mod dkim_key;
+pub mod dkim_signature;
 pub mod dmarc;
 mod encoded_word;
 pub mod header;
 pub mod mailbox;
-pub mod spf;
 pub mod received;
-pub mod canonical;
-pub mod dkim_key;
-pub mod dkim_signature;
+pub mod spf;
 pub mod tag_list;
 pub mod utf7;

@@ -10,6 +10,6 @@
 
 mod authentication_results;
 mod dns;
+mod rfc9989;
 mod spf;
 mod spf_command;
-mod rfc9989;
