@@ -26,6 +26,7 @@
 //! - [`schedule`]: what is due when.
 //! - [`syntax`]: text to value, one file a standard, for input that anybody may have written.
 //! - [`net`]: DNS, TLS, SMTP and IMAP: everything that opens a socket.
+//! - [`judge`]: our own verdicts on SPF, DKIM, ARC and DMARC, and where a copy came from.
 //! - [`probe`]: the stages of a seed's way, and the engine that alone knows their order.
 //! - [`store`]: the database, behind a contract that a test holds.
 //! - [`record`]: the single writer; nobody else changes state.

@@ -1,3 +1,5 @@
+//! Chains that were sealed here, whole and broken.
+
 use super::*;
 use crate::judge::Zone;
 use crate::judge::dkim::BodyMismatch;

@@ -1,3 +1,5 @@
+//! Policies, alignment and the tree walk over DNS as data, with the queries counted.
+
 use super::*;
 use crate::judge::Zone;
 

@@ -1,3 +1,5 @@
+//! Chains as receivers write them, and the hop at the boundary of each.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Evaluation over DNS as data, the limits among it.
+
 use super::*;
 use crate::judge::Zone;
 

@@ -1,3 +1,5 @@
+//! Records as they should be, and as people publish them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Received fields in the dialects of those who write them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Records as they should be, and each error at its place.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Signatures made here, the examples of the standards, and each way to break them.
+
 use proptest::prelude::*;
 
 use super::*;
