@@ -33,17 +33,19 @@ pub fn a_flood_of_news_neither_floods_back_nor_starves_others() {
     daemon.until("a FETCH", || flooding.account.counts().fetches >= 3);
     let (fetches, settled, began) = (flooding.account.counts().fetches, daemon.settled("p", "inbox"), Instant::now());
     pause(4);
-    let (fetches, seconds) = (flooding.account.counts().fetches - fetches, began.elapsed().as_secs_f64());
+    let (fetches, span) = (flooding.account.counts().fetches - fetches, began.elapsed());
     let settled = daemon.settled("p", "inbox") - settled;
     assert!(fetches > 0, "the flood was not heard\n{}", daemon.state());
     // Ten a second, and the polls.
-    assert!((fetches as f64) <= 15.0 * seconds, "{fetches} times FETCH in {seconds} s\n{}", daemon.state());
-    assert!(settled >= 2.0, "only {settled} seeds of another mailbox were found in {seconds} s\n{}", daemon.state());
+    let most = span.as_millis() * 15 / 1000;
+    assert!(fetches as u128 <= most, "{fetches} times FETCH in {span:?}\n{}", daemon.state());
+    assert!(settled >= 2.0, "only {settled} seeds of another mailbox were found in {span:?}\n{}", daemon.state());
 }
 
 pub fn a_route_that_hangs_piles_nothing_up() {
     const CONNECTIONS: usize = 2;
-    const LANES: usize = 1;
+    /// One waits for each connection, and one lane's next seed for a turn.
+    const MOST: usize = CONNECTIONS + 1;
     let receiver = Receiver::start(Account::new(), Mode::Hang);
     let setup = Setup::new("hang", &receiver)
         .route("relay", &receiver.smtp, &format!(", connections: {CONNECTIONS}"))
@@ -53,12 +55,12 @@ pub fn a_route_that_hangs_piles_nothing_up() {
     pause(8);
     assert_eq!(receiver.smtp.connections(), CONNECTIONS, "{}", daemon.state());
     let pending = daemon.metric("landfall_seeds_pending", "");
-    assert!(pending <= (LANES + CONNECTIONS) as f64, "{pending} seeds wait\n{}", daemon.state());
+    assert!(pending <= 3.0, "{pending} seeds wait\n{}", daemon.state());
     let healed = Instant::now();
     receiver.smtp.set(Mode::Deliver);
-    daemon.until("seeds flow again", || receiver.smtp.accepted().len() > LANES + CONNECTIONS + 1);
+    daemon.until("seeds flow again", || receiver.smtp.accepted().len() > MOST + 1);
     let at_once =
         receiver.smtp.accepted().iter().filter(|at| at.duration_since(healed) < Duration::from_millis(800)).count();
     // One more may have come due just then.
-    assert!(at_once <= LANES + CONNECTIONS + 1, "{at_once} seeds at once\n{}", daemon.state());
+    assert!(at_once <= MOST + 1, "{at_once} seeds at once\n{}", daemon.state());
 }

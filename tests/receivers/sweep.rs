@@ -1,5 +1,7 @@
 //! Mail that arrives and moves while a sweep goes from folder to folder.
 
+use std::time::Duration;
+
 use crate::account::Account;
 use crate::landfall::{Daemon, Receiver, Setup};
 use crate::smtp::Mode;
@@ -34,6 +36,9 @@ pub fn a_copy_that_moves_during_a_sweep_is_not_missing() {
         assert_eq!(account.held.len(), 1, "the seed was handed off before the sweep");
         account.folder("Junk").unwrap().uid_next += 1;
         account.release();
+        // It keeps the time of its arrival.
+        let inbox = account.folder("INBOX").unwrap();
+        inbox.messages[0].arrived_at -= Duration::from_secs(3);
     });
     let setup = Setup::new("sweep-moves", &receiver)
         .probe("p", "routes: relay, mailboxes: all, every: 1h, deadline: 4s, patience: 10m");
