@@ -62,7 +62,9 @@ impl Session {
                 return Ok(());
             }
             let Some((tag, command)) = line.trim_end().split_once(' ') else {
-                return Ok(());
+                // Such as DONE, from a client that has not yet heard that its IDLE is over.
+                self.say("* BAD what\r\n")?;
+                continue;
             };
             let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
             let answer = match word {
