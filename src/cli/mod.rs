@@ -68,7 +68,7 @@ enum Format {
     Json,
 }
 
-/// Where a command writes. A reader that went away (`| head`) is no error.
+/// Where a command writes.
 struct Output<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
@@ -76,15 +76,15 @@ struct Output<'a> {
 
 impl Output<'_> {
     /// A result.
-    fn say(&mut self, text: &str) {
-        drop(writeln!(self.out, "{text}"));
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
     }
 
     /// A result for programs.
-    fn json(&mut self, value: &impl Serialize) {
-        if serde_json::to_writer_pretty(&mut self.out, value).is_ok() {
-            drop(writeln!(self.out));
-        }
+    fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, value)?;
+        self.say("")
     }
 
     /// Progress.
@@ -118,7 +118,7 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command, out: &mut Output<'_>) -> io::Result<Verdict> {
     match command {
         Command::Run(arguments) => Ok(run::run(&arguments, out)),
-        Command::Probe(arguments) => Ok(probe::run(&arguments, out)),
+        Command::Probe(arguments) => probe::run(&arguments, out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, out.out),
         Command::Generate(arguments) => generate::run(&arguments, out.out),
     }

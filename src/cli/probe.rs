@@ -5,6 +5,7 @@
 mod progress;
 mod result;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::cli::run::stop_on_signals;
 use crate::cli::{Format, Output, Verdict};
 use crate::clock::{Clock, Rng};
 use crate::config::{self, Config};
-use crate::model::{Lane, Plan, Settled};
+use crate::model::{Lane, Plan, RetryPolicy, Settled};
 
 /// Sends one seed along every lane (or those chosen) now, and waits until each has ended.
 #[derive(Clone, Debug, Args)]
@@ -35,7 +36,7 @@ pub(super) struct ProbeArgs {
     /// Only this mailbox; may be repeated.
     #[arg(long = "mailbox", value_name = "NAME")]
     mailboxes: Vec<String>,
-    /// Wait this long for a copy instead of the probes' own deadlines, such as `2m`.
+    /// Wait this long for a copy instead of the probes' own deadlines, such as `2m`; what is deferred is tried again only within it.
     #[arg(long = "deadline", value_name = "DURATION", value_parser = config::parse_duration)]
     deadline: Option<Duration>,
     /// How to tell the results.
@@ -46,25 +47,27 @@ pub(super) struct ProbeArgs {
 }
 
 /// Probes.
-pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
+pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> io::Result<Verdict> {
     if let Err(error) = args.log.start("error") {
-        return out.usage(&error);
+        return Ok(out.usage(&error));
     }
     let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
-        Err(errors) => return out.usage(&errors.to_string()),
+        Err(errors) => return Ok(out.usage(&errors.to_string())),
     };
     let plan = match args.choose(&loaded.config.plan) {
         Ok(plan) => Arc::new(plan),
-        Err(error) => return out.usage(&error),
+        Err(error) => return Ok(out.usage(&error)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
+        Err(error) => return Ok(out.usage(&format!("could not start the runtime: {error}"))),
     };
-    match runtime.block_on(probe(&loaded.config, plan, args.format, out)) {
-        Ok(Ended { settled, interrupted }) => result::tell(&settled, interrupted, args.format, out),
-        Err(error) => out.usage(&error),
+    let ended = runtime.block_on(probe(&loaded.config, plan, args.format, out));
+    runtime.shutdown_background();
+    match ended {
+        Ok(Ended { settled, interrupted }) => result::tell(&settled, &interrupted, args.format, out),
+        Err(error) => Ok(out.usage(&error)),
     }
 }
 
@@ -72,8 +75,8 @@ pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
 struct Ended {
     /// The seeds that ended, in lane order.
     settled: Vec<Arc<Settled>>,
-    /// Seeds that had not when the user stopped it.
-    interrupted: usize,
+    /// The lanes of the seeds that had not when the user stopped it.
+    interrupted: Vec<Lane>,
 }
 
 impl ProbeArgs {
@@ -94,6 +97,9 @@ impl ProbeArgs {
                 probe.patience = probe.patience.min(deadline);
             }
         }
+        if let Some(deadline) = self.deadline {
+            chosen.routes.values_mut().for_each(|route| within(&mut Arc::make_mut(route).retry, deadline));
+        }
         let lanes: Vec<Lane> = chosen.lanes().map(|(lane, _)| lane).collect();
         chosen.routes.retain(|name, _| lanes.iter().any(|lane| lane.route == *name));
         chosen.mailboxes.retain(|name, _| lanes.iter().any(|lane| lane.mailbox == *name));
@@ -101,6 +107,13 @@ impl ProbeArgs {
             return Err("no probe sends by that route to that mailbox: nothing to do".into());
         }
         Ok(chosen)
+    }
+}
+
+/// Fewer retries, so that the last one is not after `deadline`.
+fn within(retry: &mut RetryPolicy, deadline: Duration) {
+    if let Some(times) = deadline.as_nanos().checked_div(retry.interval.as_nanos()) {
+        retry.times = retry.times.min(u32::try_from(times).unwrap_or(u32::MAX));
     }
 }
 
@@ -126,7 +139,8 @@ async fn probe(config: &Config, plan: Arc<Plan>, format: Format, out: &mut Outpu
     let lanes: Vec<Lane> = plan.lanes().map(|(lane, _)| lane).collect();
     let settled = follow(&mut run, &lanes, &clock, &stop, format, out).await;
     run.end().await;
-    let interrupted = lanes.len().saturating_sub(settled.len());
+    let ended = |lane: &Lane| settled.iter().any(|settled| settled.seed.lane == *lane);
+    let interrupted = lanes.into_iter().filter(|lane| !ended(lane)).collect();
     Ok(Ended { settled, interrupted })
 }
 
@@ -153,6 +167,22 @@ async fn follow(
             () = stop.cancelled() => {}
             changed = run.changed() => if !changed { return settled },
             () = clock.sleep(progress::TICK) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_fit_into_the_deadline() {
+        for (deadline_s, interval_s, expected) in
+            [(10, 900, 0), (900, 900, 1), (2000, 900, 2), (90_000, 900, 3), (1, 0, 3)]
+        {
+            let mut retry = RetryPolicy { times: 3, interval: Duration::from_secs(interval_s) };
+            within(&mut retry, Duration::from_secs(deadline_s));
+            assert_eq!(retry.times, expected, "{deadline_s} s");
         }
     }
 }

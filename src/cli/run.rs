@@ -48,7 +48,7 @@ pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
         Ok(runtime) => runtime,
         Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
     };
-    runtime.block_on(async {
+    let verdict = runtime.block_on(async {
         let listener = match listen(&args.listen_address).await {
             Ok(listener) => listener,
             Err(error) => return out.usage(&error),
@@ -64,7 +64,10 @@ pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
                 Verdict::Misused
             }
         }
-    })
+    });
+    // What still runs had its time.
+    runtime.shutdown_background();
+    verdict
 }
 
 /// Binds `[host]:port`; without a host every address, IPv6 and IPv4 where the host has both.
@@ -87,16 +90,23 @@ async fn listen(address: &str) -> Result<TcpListener, String> {
     Err(failure)
 }
 
-/// SIGTERM and SIGINT stop.
+/// SIGTERM and SIGINT stop; a second one ends the process at once, with the status that a shell gives to a process so ended.
 pub(super) fn stop_on_signals(stop: &CancellationToken) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => 143,
+                _ = interrupt.recv() => 130,
+            }
+        };
+        next().await;
+        info!("told to stop; told again, landfall exits at once");
         stop.cancel();
+        let status = next().await;
+        warn!(status, "told to stop again: exiting at once");
+        std::process::exit(status);
     });
     Ok(())
 }

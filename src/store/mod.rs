@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod contract;
+mod lock;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::model::{
     Attempt, Cursor, Kept, Lane, MailboxName, Outcome, Pending, Seed, SeedId, Settled, Sighting, Stage, Token,
 };
 
+pub use lock::StoreLock;
 pub use sqlite::SqliteStore;
 
 /// One thing to remember.
@@ -67,6 +69,19 @@ pub enum Change {
         /// Limit for results.
         results: Timestamp,
     },
+}
+
+impl Change {
+    /// The seed that it is about.
+    #[must_use]
+    pub fn seed(&self) -> Option<SeedId> {
+        match self {
+            Self::Plan(seed) => Some(seed.id),
+            Self::Settle(settled) => Some(settled.seed.id),
+            Self::Attempt { id, .. } | Self::Resend(id) | Self::Copy { id, .. } | Self::Deleted { id, .. } => Some(*id),
+            Self::Cursor(_) | Self::Prune { .. } => None,
+        }
+    }
 }
 
 /// What a copy is to its seed.
@@ -127,6 +142,12 @@ pub enum StoreError {
         /// The latest this program knows.
         known: i64,
     },
+    /// Another daemon runs on it.
+    #[error("another landfall is using the database {path}: stop it first, or give this one a file of its own")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is to lie in a directory that does not exist.
     #[error("the database's directory {directory} does not exist: create it, or name another file")]
     NoDirectory {
@@ -151,6 +172,22 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migration(String),
+}
+
+impl StoreError {
+    /// Whether the error is about the data and not about the database: it will be the same for ever, and other data can be stored.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Inconsistent { .. } | Self::Database(sqlx::Error::Encode(_)) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // SQLite's primary result codes: TOOBIG, CONSTRAINT, MISMATCH. The higher bits tell the kind of constraint.
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                matches!(code.map(|code| code & 0xff), Some(18..=20))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A database that remembers seeds. One contract test (`store/contract.rs`) holds for every implementation.

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -255,6 +255,14 @@ impl Daemon {
         let log: Vec<String> = self.log.iter().collect();
         assert!(status.success(), "{status}\n{}", log.join("\n"));
         (took, log.join("\n"))
+    }
+
+    /// Sends a signal that ends the daemon; gives how long that took, and its exit status.
+    pub fn signalled(mut self, name: &str) -> (Duration, ExitStatus) {
+        let began = Instant::now();
+        self.signal(name);
+        let status = self.child.wait().unwrap();
+        (began.elapsed(), status)
     }
 
     /// SIGKILL: no goodbye.

@@ -1,20 +1,23 @@
 //! How it went: a table for people, JSON for programs, and the exit status.
 
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::{Format, Output, Verdict};
-use crate::model::{Finding, Handoff, Outcome, Settled};
+use crate::model::{Finding, Handoff, Lane, Outcome, Settled};
 
 /// The most findings of a seed that the table shows; JSON has all.
 const SHOWN: usize = 3;
 
-/// The JSON document: one object a seed.
+/// The JSON document: one object a seed that has ended, and the lanes of the others.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     seeds: Vec<Seed<'a>>,
+    /// The lanes of the seeds that had not ended.
+    interrupted: &'a [Lane],
 }
 
 #[derive(Debug, Serialize)]
@@ -57,22 +60,36 @@ struct Auth<'a> {
 }
 
 /// Tells the results and gives the exit status: 0 where every seed met its expectation, 1 where one did not, 3 where nobody could tell.
-pub(super) fn tell(settled: &[Arc<Settled>], interrupted: usize, format: Format, out: &mut Output<'_>) -> Verdict {
-    match format {
+/// A reader who has seen enough (`| head`) changes nothing about it.
+///
+/// # Errors
+/// When the results could not be written.
+pub(super) fn tell(
+    settled: &[Arc<Settled>],
+    interrupted: &[Lane],
+    format: Format,
+    out: &mut Output<'_>,
+) -> io::Result<Verdict> {
+    let told = match format {
         Format::Json => {
-            let document = Document { seeds: settled.iter().map(|settled| seed(settled)).collect() };
-            out.json(&document);
+            let document = Document { seeds: settled.iter().map(|settled| seed(settled)).collect(), interrupted };
+            out.json(&document)
         }
-        Format::Text => out.say(&table(settled, interrupted)),
+        Format::Text => out.say(&table(settled, interrupted.len())),
+    };
+    if let Err(error) = told
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(error);
     }
     let met = settled.iter().map(|settled| settled.expected());
-    if met.clone().any(|met| met == Some(false)) {
+    Ok(if met.clone().any(|met| met == Some(false)) {
         Verdict::Bad
-    } else if interrupted > 0 || met.clone().any(|met| met.is_none()) {
+    } else if !interrupted.is_empty() || met.clone().any(|met| met.is_none()) {
         Verdict::Unknown
     } else {
         Verdict::Good
-    }
+    })
 }
 
 fn seed(settled: &Settled) -> Seed<'_> {

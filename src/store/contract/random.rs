@@ -44,13 +44,11 @@ fn reply() -> impl Strategy<Value = Reply> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    use Command::{Auth, Data, Ehlo, Greeting, Mail, Message, Rcpt, StartTls};
-    prop::sample::select(vec![Greeting, Ehlo, StartTls, Auth, Mail, Rcpt, Data, Message])
+    prop::sample::select(Command::ALL.to_vec())
 }
 
 fn handoff() -> impl Strategy<Value = Handoff> {
-    use Unreachable::{Auth, Dns, Protocol, Tcp, Timeout, Tls};
-    let cause = prop::sample::select(vec![Dns, Tcp, Tls, Auth, Protocol, Timeout]);
+    let cause = prop::sample::select(Unreachable::ALL.to_vec());
     let phase = prop::sample::select(Phase::ALL.to_vec());
     prop_oneof![
         (reply(), any::<Option<String>>()).prop_map(|(reply, queue_id)| Handoff::Accepted { reply, queue_id }),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{
-    Attempt, AuthenticationResults, Command, Expectation, Lane, MethodResult, Phase, Reading, Reply, SeedId, Severity,
+    Attempt, AuthenticationResults, Command, Expectation, MethodResult, Phase, Reading, Reply, SeedId, Severity,
     Timings, Token, Unreachable,
 };
 
@@ -91,7 +91,8 @@ fn samples() -> Vec<Arc<Settled>> {
 
 fn told(settled: &[Arc<Settled>], interrupted: usize, format: Format) -> (Verdict, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let verdict = tell(settled, interrupted, format, &mut Output { out: &mut out, err: &mut err });
+    let lanes = vec![samples()[0].seed.lane.clone(); interrupted];
+    let verdict = tell(settled, &lanes, format, &mut Output { out: &mut out, err: &mut err }).unwrap();
     assert_eq!(err, b"");
     (verdict, String::from_utf8(out).unwrap())
 }
@@ -104,13 +105,14 @@ fn validator() -> jsonschema::Validator {
 
 #[test]
 fn json_is_as_its_schema_says() {
-    let (verdict, text) = told(&samples(), 0, Format::Json);
+    let (verdict, text) = told(&samples(), 1, Format::Json);
     assert_eq!(verdict, Verdict::Bad);
     let mut document: Value = serde_json::from_str(&text).unwrap();
     let said: Vec<_> = validator().iter_errors(&document).map(|error| error.to_string()).collect();
     assert_eq!(said, Vec::<String>::new(), "{document:#}");
     assert_eq!(document["seeds"][0]["auth"], json!({"spf": "pass", "dkim": null, "dmarc": "fail"}));
     assert_eq!(document["seeds"][4]["handoff"]["text"], "the server refused the credentials: 535 no");
+    assert_eq!(document["interrupted"], json!([{"probe": "receipts", "route": "relay", "mailbox": "gmail-1"}]));
     document["seeds"][0]["more"] = json!(1);
     assert!(!validator().is_valid(&document), "the schema takes any key");
 }
@@ -146,4 +148,29 @@ fn the_exit_status_is_the_worst_that_is_known() {
     assert_eq!(told(&one(0), 1, Format::Text).0, Verdict::Unknown);
     assert_eq!(told(&one(5), 0, Format::Text).0, Verdict::Unknown);
     assert_eq!(told(&one(1), 1, Format::Text).0, Verdict::Bad);
+}
+
+/// A full disk, or a reader who went away.
+struct Broken(io::ErrorKind);
+
+impl io::Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Err(self.0.into())
+    }
+}
+
+#[test]
+fn results_that_could_not_be_written_are_no_success() {
+    for format in [Format::Json, Format::Text] {
+        let (mut full, mut gone, mut err) =
+            (Broken(io::ErrorKind::StorageFull), Broken(io::ErrorKind::BrokenPipe), Vec::new());
+        let good = vec![samples().remove(0)];
+        let told = tell(&good, &[], format, &mut Output { out: &mut full, err: &mut err });
+        assert_eq!(told.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let told = tell(&samples(), &[], format, &mut Output { out: &mut gone, err: &mut err });
+        assert_eq!(told.unwrap(), Verdict::Bad);
+    }
 }
