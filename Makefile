@@ -1,7 +1,7 @@
 # `make help` lists what there is to do.
 
-# Test binaries that need no servers: each file in tests/, and each directory there with a main.rs, but not `real`.
-INTEGRATION := $(sort $(filter-out real,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
+# Test binaries that need nothing else: each file in tests/, and each directory there with a main.rs, but not `real` and `crosscheck`.
+INTEGRATION := $(sort $(filter-out real crosscheck,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
 # The real servers need root, building does not: only the test binary runs under sudo.
 ROOT := $(if $(filter 0,$(shell id -u)),,--config "target.'cfg(unix)'.runner='sudo -E'")
 
@@ -46,14 +46,21 @@ real: setup ## run the tests against real mail servers (root, or sudo)
 	@echo "test: real"
 	cargo test --locked $(ROOT) --test real
 
+CROSSCHECK := target/tools/venv-crosscheck
+.PHONY: crosscheck
+crosscheck: ## compare our DKIM verdicts with dkimpy's (Python; installed below target/ the first time)
+	@[ -e $(CROSSCHECK)/ready ] || { python3 -m venv $(CROSSCHECK) && $(CROSSCHECK)/bin/pip install --quiet --disable-pip-version-check dkimpy==1.1.8 pynacl==1.6.2 authres==1.2.0 cryptography && touch $(CROSSCHECK)/ready; }
+	@echo "test: crosscheck"
+	cargo test --locked --test crosscheck -- --nocapture
+
 .PHONY: demo
 demo: setup ## watch the daemon work against real mail servers until Ctrl-C
 	cargo build --locked --bin landfall
 	cargo run --locked --quiet $(ROOT) --example demo
 
 .PHONY: bench
-bench: ## run the benchmarks
-	cargo bench --locked --bench '*'
+bench: setup ## run the benchmarks; the last lines sum up (docs/performance.md)
+	@benches/run.sh $(ROOT)
 
 .PHONY: fmt
 fmt: ## format the code

@@ -59,7 +59,7 @@ fn exposition() -> Exposition {
         let last = Some(Arc::new(settled(&lane, &provider)));
         lanes.insert(lane, Arc::new(LaneState { provider: provider.clone(), last }));
     }
-    let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot { lanes, ..Snapshot::default() }));
+    let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot { lanes: lanes.into(), ..Snapshot::default() }));
     Exposition::new(snapshot, metrics, Build::current(), Timestamp::UNIX_EPOCH, Process::read)
 }
 

@@ -71,7 +71,7 @@ CREATE TABLE attempts (
     -- The relay's queue id, where its reply told one.
     queue_id TEXT,
     -- Why it was unreachable; NULL for other results.
-    cause TEXT CHECK (cause IN ('dns', 'tcp', 'tls', 'auth', 'protocol', 'timeout')),
+    cause TEXT CHECK (cause IN ('dns', 'tcp', 'tls', 'auth', 'protocol', 'timeout', 'local')),
     -- In words, how it was unreachable or ambiguous; NULL for other results.
     detail TEXT,
     -- How long each phase took; NULL where it was not reached.

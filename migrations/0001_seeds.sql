@@ -38,7 +38,7 @@ CREATE TABLE attempts (
     enhanced TEXT,
     text TEXT,
     queue_id TEXT,
-    cause TEXT CHECK (cause IN ('dns', 'tcp', 'tls', 'auth', 'protocol', 'timeout')),
+    cause TEXT CHECK (cause IN ('dns', 'tcp', 'tls', 'auth', 'protocol', 'timeout', 'local')),
     detail TEXT,
     connect_ms INTEGER CHECK (connect_ms >= 0),
     tls_ms INTEGER CHECK (tls_ms >= 0),

@@ -69,6 +69,13 @@ impl Clock {
         }
     }
 
+    /// Sets a manual clock, also back; does nothing to the system's.
+    pub fn set(&self, to: Timestamp) {
+        if let Kind::Manual(at) = &self.0 {
+            at.send_replace(to);
+        }
+    }
+
     /// Moves a manual clock forward; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Kind::Manual(at) = &self.0 {

@@ -1,9 +1,12 @@
 //! The composition root: builds the parts, starts them, and stops them in the right order.
 //!
-//! Start: store, books, web, engine. Stop: no more launches, what is in SMTP is finished, mailboxes are left politely, the books are closed; the web
-//! server is the last to go, so that a probe sees "not ready" and not a refused connection. The whole stop takes at most ten seconds.
+//! Start: store, books, web, engine. Stop: no more launches, what is in SMTP is finished, mailboxes are left politely; then the books are closed
+//! and the web server goes, which until then says "not ready" and does not refuse the connection. The whole stop takes less than ten
+//! seconds: what is not finished by then is left, and the next start finds it in the store.
 
 mod books;
+mod load;
+mod one_shot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +21,22 @@ use tracing::{info, warn};
 use crate::clock::{Clock, Rng};
 use crate::config::{Config, Retention, StoreLocation};
 use crate::metrics::{Build, Exposition, Metrics, Process};
-use crate::model::Plan;
+use crate::model::Stage;
 use crate::net::dial::Dialer;
 use crate::net::dns::{DnsError, Resolver};
 use crate::probe::engine::Engine;
 use crate::record::{Record, RecordError};
-use crate::store::{SqliteStore, StoreError};
+use crate::store::{SqliteStore, StoreError, StoreLock};
 use crate::web::{self, Readiness, WebState};
 
 pub use books::Books;
+pub use load::load;
+pub use one_shot::OneShot;
 
 /// How long the engine may take to finish what is in SMTP and to leave its mailboxes.
 const FINISH: Duration = Duration::from_secs(8);
+/// How long stopping may take in all. Who stops services often waits for ten seconds and then kills.
+const STOP: Duration = Duration::from_millis(9500);
 /// How often to forget what is older than the retention.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
 
@@ -68,6 +75,7 @@ pub async fn run(
     let dialer = Arc::new(Dialer::new(Resolver::new(&config.dns_servers, config.dns_timeout)?));
     let metrics = Metrics::new();
     metrics.expect(&plan);
+    let _lock = lock(&config.store)?;
     let store = open(&config.store).await?;
     let record = Record::open(store, &plan, clock.clone(), metrics.clone())
         .await
@@ -96,16 +104,36 @@ pub async fn run(
     stop.cancelled().await;
     info!("stopping: nothing more is launched, what is being sent is finished");
     readiness.send_replace(Readiness::Stopping);
-    if tokio::time::timeout(FINISH, tasks.wait()).await.is_err() {
-        warn!(waited_s = FINISH.as_secs(), "stopping without waiting any longer: seeds in SMTP become ambiguous");
-    }
-    record.stop().await;
-    web_stop.cancel();
-    if let Err(error) = web.await {
-        warn!(%error, "the web server did not stop by itself");
+    let finish = async {
+        if tokio::time::timeout(FINISH, tasks.wait()).await.is_err() {
+            warn!(
+                waited_s = FINISH.as_secs(),
+                in_smtp = in_smtp(&record),
+                "stopping without waiting any longer for what is not finished"
+            );
+        }
+        web_stop.cancel();
+        let ((), web) = tokio::join!(record.stop(), web);
+        if let Err(error) = web {
+            warn!(%error, "the web server did not stop by itself");
+        }
+    };
+    if tokio::time::timeout(STOP, finish).await.is_err() {
+        warn!(waited_s = STOP.as_secs_f64(), "stopping without waiting for the store or for web clients any longer");
     }
     info!("stopped");
     Ok(())
+}
+
+/// How many seeds are being handed off: ambiguous from the next start on, if they are left now.
+fn in_smtp(record: &Record<SqliteStore>) -> usize {
+    record.snapshot().pending.values().filter(|pending| pending.stage == Stage::Sending).count()
+}
+
+/// Makes sure that no other daemon uses the configured store.
+fn lock(location: &StoreLocation) -> Result<StoreLock, AppError> {
+    let StoreLocation::Sqlite(path) = location;
+    StoreLock::take(path).map_err(|source| AppError::Store { place: location.to_string(), source })
 }
 
 /// Opens the configured store.
@@ -115,24 +143,6 @@ pub async fn run(
 pub async fn open(location: &StoreLocation) -> Result<SqliteStore, AppError> {
     let StoreLocation::Sqlite(path) = location;
     SqliteStore::open(path).await.map_err(|source| AppError::Store { place: location.to_string(), source })
-}
-
-/// The parts a one-shot run needs: an engine with books of its own in memory, so that it never touches the daemon's.
-///
-/// # Errors
-/// When a part cannot be built.
-pub async fn one_shot(
-    config: &Config,
-    plan: Arc<Plan>,
-    clock: &Clock,
-    rng: &Rng,
-) -> Result<(Arc<Engine<Books<SqliteStore>>>, Record<SqliteStore>), AppError> {
-    let dialer = Arc::new(Dialer::new(Resolver::new(&config.dns_servers, config.dns_timeout)?));
-    let memory = |source| AppError::Store { place: "in memory".into(), source };
-    let store = SqliteStore::in_memory().await.map_err(memory)?;
-    let record = Record::open(store, &plan, clock.clone(), Metrics::new()).await.map_err(memory)?;
-    let engine = Engine::new(plan, Books(record.clone()), dialer, clock.clone(), rng.clone());
-    Ok((engine, record))
 }
 
 /// Forgets what is older than the retention, every hour.

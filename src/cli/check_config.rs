@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app;
 use crate::cli::{Format, Verdict};
-use crate::config::{self, Config, Problem};
+use crate::config::{Config, Problem};
 
 /// Check a configuration file. Exits with 0 where it is good and 2 where it is not.
 #[derive(Debug, Args)]
@@ -64,7 +65,7 @@ impl Summary {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Verdict> {
-    let report = match config::load(&arguments.file) {
+    let report = match app::load(&arguments.file) {
         Ok(loaded) => {
             let summary = Some(Summary::of(&loaded.config));
             Report { valid: true, errors: Vec::new(), warnings: loaded.warnings, summary }

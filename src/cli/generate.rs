@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 
-use crate::cli::Verdict;
+use crate::cli::{Verdict, reference};
 use crate::config;
+use crate::metrics;
 
 /// Print a generated file of this project.
 #[derive(Debug, Args)]
@@ -21,12 +22,18 @@ enum What {
     ConfigSchema,
     /// `docs/configuration.md`.
     ConfigReference,
+    /// `docs/metrics.md`.
+    Metrics,
+    /// `docs/commands.md`.
+    Commands,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Verdict> {
     let text = match arguments.what {
         What::ConfigSchema => config::json_schema(),
         What::ConfigReference => config::markdown(),
+        What::Metrics => metrics::reference(),
+        What::Commands => reference::commands(),
     };
     out.write_all(text.as_bytes())?;
     Ok(Verdict::Good)

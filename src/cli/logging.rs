@@ -8,8 +8,9 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 #[derive(Clone, Debug, Args)]
 pub(super) struct LogArgs {
     /// The least severity that is logged: error, warn, info, debug or trace, or a filter such as `info,landfall::probe=debug`.
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", env = "LANDFALL_LOG_LEVEL")]
-    log_level: String,
+    /// The daemon logs info, other commands error.
+    #[arg(long = "log.level", value_name = "LEVEL", env = "LANDFALL_LOG_LEVEL")]
+    log_level: Option<String>,
     /// The form of a line.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -22,12 +23,13 @@ enum LogFormat {
 }
 
 impl LogArgs {
-    /// Starts logging.
+    /// Starts logging, at `usual` where the user does not say otherwise.
     ///
     /// # Errors
     /// When the level cannot be read.
-    pub(super) fn start(&self) -> Result<(), String> {
-        let filter = EnvFilter::try_new(&self.log_level).map_err(|error| format!("--log.level: {error}"))?;
+    pub(super) fn start(&self, usual: &str) -> Result<(), String> {
+        let level = self.log_level.as_deref().unwrap_or(usual);
+        let filter = EnvFilter::try_new(level).map_err(|error| format!("--log.level: {error}"))?;
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(BoxMakeWriter::new(std::io::stderr))

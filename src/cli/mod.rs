@@ -7,7 +7,9 @@ mod check_config;
 mod generate;
 mod logging;
 mod probe;
+mod reference;
 mod run;
+mod spf;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ enum Command {
     /// Send seeds now, show where they land, and exit 0 if all met their expectation
     Probe(probe::ProbeArgs),
     CheckConfig(check_config::Arguments),
+    Spf(spf::Arguments),
     Generate(generate::Arguments),
 }
 
@@ -67,7 +70,7 @@ enum Format {
     Json,
 }
 
-/// Where a command writes. A reader that went away (`| head`) is no error.
+/// Where a command writes.
 struct Output<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
@@ -75,15 +78,15 @@ struct Output<'a> {
 
 impl Output<'_> {
     /// A result.
-    fn say(&mut self, text: &str) {
-        drop(writeln!(self.out, "{text}"));
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
     }
 
     /// A result for programs.
-    fn json(&mut self, value: &impl Serialize) {
-        if serde_json::to_writer_pretty(&mut self.out, value).is_ok() {
-            drop(writeln!(self.out));
-        }
+    fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, value)?;
+        self.say("")
     }
 
     /// Progress.
@@ -117,8 +120,9 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command, out: &mut Output<'_>) -> io::Result<Verdict> {
     match command {
         Command::Run(arguments) => Ok(run::run(&arguments, out)),
-        Command::Probe(arguments) => Ok(probe::run(&arguments, out)),
+        Command::Probe(arguments) => probe::run(&arguments, out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, out.out),
+        Command::Spf(arguments) => spf::run(&arguments, out),
         Command::Generate(arguments) => generate::run(&arguments, out.out),
     }
 }
@@ -137,6 +141,8 @@ mod tests {
     #[test]
     fn generating_is_for_this_project_and_hidden() {
         assert!(!Arguments::command().render_help().to_string().contains("generate"));
-        assert!(Arguments::try_parse_from(["landfall", "generate", "config-schema"]).is_ok());
+        for what in ["config-schema", "config-reference", "metrics", "commands"] {
+            assert!(Arguments::try_parse_from(["landfall", "generate", what]).is_ok(), "{what}");
+        }
     }
 }

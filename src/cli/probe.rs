@@ -5,24 +5,21 @@
 mod progress;
 mod result;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::app;
+use crate::app::{self, OneShot};
 use crate::cli::logging::LogArgs;
 use crate::cli::run::stop_on_signals;
 use crate::cli::{Format, Output, Verdict};
 use crate::clock::{Clock, Rng};
 use crate::config::{self, Config};
-use crate::model::{Lane, MailboxName, Plan, Settled};
-use crate::record::Record;
-use crate::schedule::Slot;
-use crate::store::SqliteStore;
+use crate::model::{Lane, MailboxName, Plan, RetryPolicy, Settled};
 
 /// Sends one seed along every lane (or those chosen) now, and waits until each has ended.
 #[derive(Clone, Debug, Args)]
@@ -39,7 +36,7 @@ pub(super) struct ProbeArgs {
     /// Only this mailbox; may be repeated.
     #[arg(long = "mailbox", value_name = "NAME")]
     mailboxes: Vec<String>,
-    /// Wait this long for a copy instead of the probes' own deadlines, such as `2m`.
+    /// Wait this long for a copy instead of the probes' own deadlines, such as `2m`; what is deferred is tried again only within it.
     #[arg(long = "deadline", value_name = "DURATION", value_parser = config::parse_duration)]
     deadline: Option<Duration>,
     /// How to tell the results.
@@ -50,25 +47,27 @@ pub(super) struct ProbeArgs {
 }
 
 /// Probes.
-pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
-    if let Err(error) = args.log.start() {
-        return out.usage(&error);
+pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> io::Result<Verdict> {
+    if let Err(error) = args.log.start("error") {
+        return Ok(out.usage(&error));
     }
-    let loaded = match config::load(&args.config_file) {
+    let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
-        Err(errors) => return out.usage(&errors.to_string()),
+        Err(errors) => return Ok(out.usage(&errors.to_string())),
     };
     let plan = match args.choose(&loaded.config.plan) {
         Ok(plan) => Arc::new(plan),
-        Err(error) => return out.usage(&error),
+        Err(error) => return Ok(out.usage(&error)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
+        Err(error) => return Ok(out.usage(&format!("could not start the runtime: {error}"))),
     };
-    match runtime.block_on(probe(&loaded.config, plan, args.format, out)) {
-        Ok(Ended { settled, interrupted }) => result::tell(&settled, interrupted, args.format, out),
-        Err(error) => out.usage(&error),
+    let ended = runtime.block_on(probe(&loaded.config, plan, args.format, out));
+    runtime.shutdown_background();
+    match ended {
+        Ok(Ended { settled, interrupted }) => result::tell(&settled, &interrupted, args.format, out),
+        Err(error) => Ok(out.usage(&error)),
     }
 }
 
@@ -76,8 +75,8 @@ pub(super) fn run(args: &ProbeArgs, out: &mut Output<'_>) -> Verdict {
 struct Ended {
     /// The seeds that ended, in lane order.
     settled: Vec<Arc<Settled>>,
-    /// Seeds that had not when the user stopped it.
-    interrupted: usize,
+    /// The lanes of the seeds that had not when the user stopped it.
+    interrupted: Vec<Lane>,
 }
 
 impl ProbeArgs {
@@ -98,6 +97,9 @@ impl ProbeArgs {
                 probe.patience = probe.patience.min(deadline);
             }
         }
+        if let Some(deadline) = self.deadline {
+            chosen.routes.values_mut().for_each(|route| within(&mut Arc::make_mut(route).retry, deadline));
+        }
         let lanes: Vec<Lane> = chosen.lanes().map(|(lane, _)| lane).collect();
         chosen.routes.retain(|name, _| lanes.iter().any(|lane| lane.route == *name));
         let routes = &chosen.routes;
@@ -107,6 +109,13 @@ impl ProbeArgs {
             return Err("no probe sends by that route to that mailbox: nothing to do".into());
         }
         Ok(chosen)
+    }
+}
+
+/// Fewer retries, so that the last one is not after `deadline`.
+fn within(retry: &mut RetryPolicy, deadline: Duration) {
+    if let Some(times) = deadline.as_nanos().checked_div(retry.interval.as_nanos()) {
+        retry.times = retry.times.min(u32::try_from(times).unwrap_or(u32::MAX));
     }
 }
 
@@ -128,44 +137,27 @@ async fn probe(config: &Config, plan: Arc<Plan>, format: Format, out: &mut Outpu
     let (clock, rng) = (Clock::system(), Rng::system());
     let stop = CancellationToken::new();
     stop_on_signals(&stop).map_err(|error| format!("could not watch for signals: {error}"))?;
-    let (engine, record) =
-        app::one_shot(config, plan.clone(), &clock, &rng).await.map_err(|error| error.to_string())?;
-    let tasks = TaskTracker::new();
-    engine.watch(&tasks, &stop);
+    let mut run = OneShot::begin(config, &plan, &clock, &rng, stop.clone()).await.map_err(|error| error.to_string())?;
     let lanes: Vec<Lane> = plan.lanes().map(|(lane, _)| lane).collect();
-    let slot = Slot::unscheduled(clock.now());
-    for lane in lanes.iter().cloned() {
-        let (engine, stop) = (engine.clone(), stop.clone());
-        tasks.spawn(async move {
-            if let Err(error) = engine.send(&lane, slot, &stop).await {
-                tracing::warn!(probe = %lane.probe, route = %lane.route, mailbox = %lane.mailbox, %error, "a seed was not sent");
-            }
-        });
-    }
-    let settled = follow(&record, &lanes, &clock, &stop, format, out).await;
-    stop.cancel();
-    tasks.close();
-    // Leaving the mailboxes politely is worth a moment, not more.
-    drop(tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await);
-    record.stop().await;
-    let interrupted = lanes.len().saturating_sub(settled.len());
+    let settled = follow(&mut run, &lanes, &clock, &stop, format, out).await;
+    run.end().await;
+    let ended = |lane: &Lane| settled.iter().any(|settled| settled.seed.lane == *lane);
+    let interrupted = lanes.into_iter().filter(|lane| !ended(lane)).collect();
     Ok(Ended { settled, interrupted })
 }
 
 /// Shows each change until every lane's seed has ended.
 async fn follow(
-    record: &Record<SqliteStore>,
+    run: &mut OneShot,
     lanes: &[Lane],
     clock: &Clock,
     stop: &CancellationToken,
     format: Format,
     out: &mut Output<'_>,
 ) -> Vec<Arc<Settled>> {
-    let mut revision = record.revision();
     let mut progress = progress::Progress::new(lanes, format);
     loop {
-        revision.mark_unchanged();
-        let snapshot = record.snapshot();
+        let snapshot = run.snapshot();
         progress.show(&snapshot, clock.now(), out);
         let last = |lane| snapshot.lanes.get(lane).and_then(|state| state.last.clone());
         let settled: Vec<_> = lanes.iter().filter_map(last).collect();
@@ -175,8 +167,24 @@ async fn follow(
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            changed = revision.changed() => if changed.is_err() { return settled },
+            changed = run.changed() => if !changed { return settled },
             () = clock.sleep(progress::TICK) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_fit_into_the_deadline() {
+        for (deadline_s, interval_s, expected) in
+            [(10, 900, 0), (900, 900, 1), (2000, 900, 2), (90_000, 900, 3), (1, 0, 3)]
+        {
+            let mut retry = RetryPolicy { times: 3, interval: Duration::from_secs(interval_s) };
+            within(&mut retry, Duration::from_secs(deadline_s));
+            assert_eq!(retry.times, expected, "{deadline_s} s");
         }
     }
 }

@@ -13,7 +13,10 @@ use crate::app;
 use crate::cli::logging::LogArgs;
 use crate::cli::{Output, Verdict};
 use crate::clock::{Clock, Rng};
-use crate::config;
+
+/// The most threads that do the daemon's work, besides those that wait for the disk: two cores carry thousands of mailboxes, and
+/// every thread more costs memory.
+const WORKERS: usize = 4;
 
 /// Sends seeds and watches mailboxes until it is told to stop.
 #[derive(Clone, Debug, Args)]
@@ -30,21 +33,22 @@ pub(super) struct RunArgs {
 
 /// Runs the daemon.
 pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
-    if let Err(error) = args.log.start() {
+    if let Err(error) = args.log.start("info") {
         return out.usage(&error);
     }
-    let loaded = match config::load(&args.config_file) {
+    let loaded = match app::load(&args.config_file) {
         Ok(loaded) => loaded,
         Err(errors) => return out.usage(&errors.to_string()),
     };
     for warning in &loaded.warnings {
         warn!(%warning, "configuration");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return out.usage(&format!("could not start the runtime: {error}")),
     };
-    runtime.block_on(async {
+    let verdict = runtime.block_on(async {
         let listener = match listen(&args.listen_address).await {
             Ok(listener) => listener,
             Err(error) => return out.usage(&error),
@@ -60,7 +64,10 @@ pub(super) fn run(args: &RunArgs, out: &mut Output<'_>) -> Verdict {
                 Verdict::Misused
             }
         }
-    })
+    });
+    // What still runs had its time.
+    runtime.shutdown_background();
+    verdict
 }
 
 /// Binds `[host]:port`; without a host every address, IPv6 and IPv4 where the host has both.
@@ -83,16 +90,23 @@ async fn listen(address: &str) -> Result<TcpListener, String> {
     Err(failure)
 }
 
-/// SIGTERM and SIGINT stop.
+/// SIGTERM and SIGINT stop; a second one ends the process at once, with the status that a shell gives to a process so ended.
 pub(super) fn stop_on_signals(stop: &CancellationToken) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => 143,
+                _ = interrupt.recv() => 130,
+            }
+        };
+        next().await;
+        info!("told to stop; told again, landfall exits at once");
         stop.cancel();
+        let status = next().await;
+        warn!(status, "told to stop again: exiting at once");
+        std::process::exit(status);
     });
     Ok(())
 }

@@ -3,7 +3,12 @@
 //! A receiver's Authentication-Results say what the receiver thought; these modules find out what it should have thought. Each evaluates one
 //! standard over a [`Dns`] and never confuses "there is no record" with "nobody answered": the first is a verdict, the second `temperror`.
 
+pub mod arc;
+pub mod dkim;
+pub mod dmarc;
 mod dns;
+pub mod hops;
+pub mod spf;
 #[cfg(test)]
 mod zone;
 

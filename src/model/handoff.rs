@@ -75,6 +75,10 @@ pub enum Command {
 }
 
 impl Command {
+    /// Every command, in the order they are sent.
+    pub const ALL: [Self; 8] =
+        [Self::Greeting, Self::Ehlo, Self::StartTls, Self::Auth, Self::Mail, Self::Rcpt, Self::Data, Self::Message];
+
     /// The phase it belongs to.
     #[must_use]
     pub fn phase(self) -> Phase {
@@ -109,6 +113,10 @@ pub enum Unreachable {
 }
 
 impl Unreachable {
+    /// Every cause.
+    pub const ALL: [Self; 7] =
+        [Self::Dns, Self::Tcp, Self::Tls, Self::Auth, Self::Protocol, Self::Timeout, Self::Local];
+
     /// The word for it, everywhere.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -46,7 +46,7 @@ impl SeedId {
     /// Reads what [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 32 {
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
         u128::from_str_radix(text, 16).ok().map(|bits| Self(bits.to_be_bytes()))
@@ -161,5 +161,6 @@ mod tests {
         assert_ne!(id, SeedId::derive(&lane("pr", "", "m"), 7));
         assert_ne!(SeedId::derive(&lane("a", "bc", "m"), 0), SeedId::derive(&lane("ab", "c", "m"), 0));
         assert_eq!(SeedId::parse(&id.to_string()), Some(id));
+        assert_eq!(SeedId::parse("+0000000000000000000000000000001"), None);
     }
 }

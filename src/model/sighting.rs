@@ -67,8 +67,10 @@ pub struct Sighting {
     pub mailbox: MailboxName,
     /// The folder's name, decoded for people.
     pub folder: String,
-    /// What that folder is.
+    /// What that folder is, or [`FolderKind::Category`] where `tab` is known.
     pub kind: FolderKind,
+    /// The tab it is shown under, where the receiver has tabs that are no folders (Gmail).
+    pub tab: Option<String>,
     /// The folder's UIDVALIDITY (RFC 3501 §2.3.1.1).
     pub uid_validity: u32,
     /// The message's UID in it.
@@ -90,6 +92,7 @@ impl std::fmt::Debug for Sighting {
             .field("mailbox", &self.mailbox)
             .field("folder", &self.folder)
             .field("kind", &self.kind)
+            .field("tab", &self.tab)
             .field("uid_validity", &self.uid_validity)
             .field("uid", &self.uid)
             .field("arrived_at", &self.arrived_at)

@@ -11,17 +11,18 @@ use crate::model::{HandoffResult, Lane, MailboxFault, MailboxName, Pending, Prov
 /// The current snapshot: stored by the single writer, loaded by everyone else.
 pub type SharedSnapshot = Arc<ArcSwap<Snapshot>>;
 
-/// The state of everything at one moment.
+/// The state of everything at one moment. Each map is shared until it changes: the writer copies only the one that it changes
+/// (`Arc::make_mut`), and a copy of the whole costs nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Seeds that have not ended, by token.
-    pub pending: BTreeMap<Token, Arc<Pending>>,
+    pub pending: Arc<BTreeMap<Token, Arc<Pending>>>,
     /// Every configured lane.
-    pub lanes: BTreeMap<Lane, Arc<LaneState>>,
+    pub lanes: Arc<BTreeMap<Lane, Arc<LaneState>>>,
     /// Every configured mailbox.
-    pub mailboxes: BTreeMap<MailboxName, MailboxState>,
+    pub mailboxes: Arc<BTreeMap<MailboxName, MailboxState>>,
     /// Every configured route.
-    pub routes: BTreeMap<RouteName, RouteState>,
+    pub routes: Arc<BTreeMap<RouteName, RouteState>>,
     /// Whether the last write to the store succeeded; `None` before the first.
     pub store_writable: Option<bool>,
     /// How the last reading of the configuration went.

@@ -18,6 +18,9 @@ use crate::net::tls::{Clients, Trust};
 /// A connection, plain or secured.
 pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
+/// How many addresses of one host are tried: more would only make whoever waits for the answer wait longer.
+const ADDRESSES: usize = 8;
+
 /// Opens connections. One for the whole daemon, behind an `Arc`.
 #[derive(Debug)]
 pub struct Dialer {
@@ -55,7 +58,8 @@ impl Dialer {
         &self.resolver
     }
 
-    /// Resolves the endpoint's host and opens a TCP connection to the first address that answers. Each address gets `limit`.
+    /// Resolves the endpoint's host and opens a TCP connection to the first address that answers, of those that can be reached from the
+    /// endpoint's source. Each address gets `limit`, and at most eight are tried.
     ///
     /// # Errors
     /// When the name does not resolve or no address answers.
@@ -63,8 +67,12 @@ impl Dialer {
         let addresses = timeout(limit, self.resolver.addresses(&endpoint.host)).await.map_err(|_| {
             DialError::Dns(DnsError::Failed(endpoint.host.clone(), format!("no answer within {limit:?}")))
         })??;
-        let mut failure = DialError::Dns(DnsError::NotFound(endpoint.host.clone()));
-        for address in addresses {
+        let mut failure = DialError::Tcp(
+            endpoint.host.clone(),
+            "it has no address that can be reached from the source address".into(),
+        );
+        let usable = |address: &IpAddr| endpoint.source.is_none_or(|source| source.is_ipv4() == address.is_ipv4());
+        for address in addresses.into_iter().filter(usable).take(ADDRESSES) {
             let to = SocketAddr::new(address, endpoint.port);
             failure = match timeout(limit, connect(to, endpoint.source)).await {
                 Ok(Ok(stream)) => return Ok(stream),

@@ -165,20 +165,40 @@ impl Resolver {
         kind: RecordType,
         pick: impl Fn(&RData) -> Option<T>,
     ) -> Result<Vec<T>, DnsError> {
-        let lookup = self.0.lookup(absolute(name), kind).await.map_err(|error| explain(name, &error))?;
+        let asked = question(name).map_err(|reason| DnsError::Failed(name.into(), reason))?;
+        let lookup = self.0.lookup(asked, kind).await.map_err(|error| explain(name, &error))?;
         let records: Vec<T> = lookup.answers().iter().filter_map(|record| pick(&record.data)).collect();
         if records.is_empty() { Err(DnsError::NoData(name.into())) } else { Ok(records) }
     }
 }
 
-/// Without its final dot, in lower case.
+/// Without its final dot, in lower case; byte for byte where [`question`] would read it back, and else in the escapes of RFC 4343 §2.1.
 fn relative(name: &Name) -> String {
-    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'.' | b'\\');
+    let labels: Option<Vec<&str>> = name
+        .iter()
+        .map(|label| str::from_utf8(label).ok().filter(|label| label.as_bytes().iter().all(plain)))
+        .collect();
+    let text = labels.map_or_else(|| name.to_ascii().trim_end_matches('.').to_owned(), |labels| labels.join("."));
+    text.to_ascii_lowercase()
 }
 
 /// With its final dot, so that no search domain is tried.
 fn absolute(host: &str) -> String {
     if host.ends_with('.') { host.into() } else { format!("{host}.") }
+}
+
+/// The name to ask for. A name in ASCII is taken byte for byte (RFC 2181 §11), since SPF's macros make names with slashes and spaces in them;
+/// another one is an internationalised name, in which such characters are errors.
+fn question(name: &str) -> Result<Name, String> {
+    let absolute = absolute(name);
+    let asked = if name.is_ascii() {
+        let labels = absolute.strip_suffix('.').unwrap_or(&absolute).split('.').filter(|label| !label.is_empty());
+        Name::from_labels(labels.map(str::as_bytes))
+    } else {
+        Name::from_utf8(&absolute)
+    };
+    asked.map_err(|error| error.to_string())
 }
 
 fn name_server(server: &SocketAddr) -> NameServerConfig {

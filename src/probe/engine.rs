@@ -1,34 +1,38 @@
 //! The order of the stages, and the tasks that run them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod leftovers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use crate::clock::{Clock, NoEntropy, Rng, elapsed};
+use crate::clock::{Clock, NoEntropy, Rng};
 use crate::model::{
     Attempt, Attempted, Handoff, Lane, MailboxName, Next, Pending, Phase, Plan, Probe, Provider, RetryPolicy, Route,
     RouteName, Seed, SeedId, Settled, Sighting, Stage, Timings, Token, Unreachable,
 };
 use crate::net::dial::Dialer;
+use crate::probe::diagnose::{Case, diagnose};
+use crate::probe::evidence::Evidence;
 use crate::probe::ledger::{Ledger, LedgerError};
 use crate::probe::observe::{Context, Marks, Watch};
-use crate::probe::settle::{Evidence, settle};
+use crate::probe::settle::{outcome, settle};
 use crate::probe::{compose, interpret, send};
 use crate::schedule::Slot;
 
-/// Turns a seed and the evidence into its end: interpret, then settle.
-pub type Conclude = fn(&Pending, Evidence<'_>, &Provider, Timestamp) -> Settled;
-
-/// How often to look for seeds whose mailbox has been unreadable for too long.
-const REAP_EVERY: Duration = Duration::from_secs(15);
-/// Seeds that may wait for a free connection of their route, as a multiple of its connections. More than that is a route that cannot keep up.
-const QUEUE_FACTOR: usize = 32;
+/// How long to wait before a retry is tried again that could not be stored.
+const BOOKS_PAUSE: Duration = Duration::from_mins(1);
+/// The longest time between two looks at the clock: it may be set while we wait.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// The time between the first logins to two mailboxes. Hundreds at once hold far more memory than they need afterwards, which
+/// the allocator does not give back, and look like an attack to a server that has all of them.
+const LOGIN_EVERY: Duration = Duration::from_millis(5);
 
 /// Sends seeds and watches mailboxes.
 pub struct Engine<L> {
@@ -37,14 +41,11 @@ pub struct Engine<L> {
     dialer: Arc<Dialer>,
     clock: Clock,
     rng: Rng,
-    gates: BTreeMap<RouteName, Gate>,
+    /// How many seeds of each route may be in SMTP at once.
+    gates: BTreeMap<RouteName, Semaphore>,
+    /// Lanes whose seed waits for its route. One at a time: a route that cannot keep up leaves slots out and does not pile them up.
+    waiting: Mutex<BTreeSet<Lane>>,
     wakes: BTreeMap<MailboxName, Arc<Notify>>,
-}
-
-/// How many seeds of a route may be in SMTP, and how many may wait for that.
-struct Gate {
-    smtp: Semaphore,
-    queue: Semaphore,
 }
 
 /// Why a seed was not sent.
@@ -65,13 +66,10 @@ impl<L: Ledger> Engine<L> {
     /// An engine for `plan` that has not begun.
     #[must_use]
     pub fn new(plan: Arc<Plan>, ledger: L, dialer: Arc<Dialer>, clock: Clock, rng: Rng) -> Arc<Self> {
-        let gate = |route: &Arc<Route>| {
-            let smtp = route.connections.max(1);
-            Gate { smtp: Semaphore::new(smtp), queue: Semaphore::new(smtp.saturating_mul(QUEUE_FACTOR)) }
-        };
+        let gate = |route: &Arc<Route>| Semaphore::new(route.connections.max(1));
         let gates = plan.routes.iter().map(|(name, route)| (name.clone(), gate(route))).collect();
         let wakes = plan.mailboxes.keys().map(|name| (name.clone(), Arc::default())).collect();
-        Arc::new(Self { plan, ledger, dialer, clock, rng, gates, wakes })
+        Arc::new(Self { plan, ledger, dialer, clock, rng, gates, waiting: Mutex::default(), wakes })
     }
 
     /// Sends every lane's seeds when they are due, and watches every mailbox, until `stop`; then finishes what is in SMTP.
@@ -86,6 +84,7 @@ impl<L: Ledger> Engine<L> {
     /// Watches every mailbox, takes up what the last run left, and gives up on seeds nobody can look for. Returns at once.
     pub fn watch(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         let marks = Arc::new(Marks::of(&self.plan));
+        let mut wait = Duration::ZERO;
         for (name, mailbox) in &self.plan.mailboxes {
             let context = Context {
                 mailbox: mailbox.clone(),
@@ -97,7 +96,16 @@ impl<L: Ledger> Engine<L> {
                 conclude,
             };
             let wake = self.wakes.get(name).cloned().unwrap_or_default();
-            tasks.spawn(Watch::new(context, self.rng.clone(), wake).run(stop.clone()));
+            let watch = Watch::new(context, self.rng.clone(), wake);
+            let (clock, stop) = (self.clock.clone(), stop.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = clock.sleep(wait) => {}
+                }
+                watch.run(stop).await;
+            });
+            wait = wait.saturating_add(LOGIN_EVERY);
         }
         for pending in self.ledger.snapshot().pending.values() {
             tasks.spawn(self.clone().take_up(pending.clone(), stop.clone()));
@@ -107,39 +115,64 @@ impl<L: Ledger> Engine<L> {
 
     /// Sends the current slot's seed of every lane that has none yet, then each slot's as it comes.
     async fn launch(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let now = self.clock.now();
-        let mut due: BTreeMap<(Slot, Lane), Arc<Probe>> = BTreeMap::new();
-        for (lane, probe) in self.plan.lanes() {
-            due.insert((Slot::current(&lane, probe.every, now), lane), probe.clone());
-        }
+        let mut due = self.schedule();
         while let Some(((slot, lane), probe)) = due.pop_first() {
+            let now = self.clock.now();
+            let upcoming = Slot::current(&lane, probe.every, now).next(probe.every, now);
+            if slot.at() <= now {
+                due.insert((upcoming, lane.clone()), probe);
+                tasks.spawn(self.clone().send_in_turn(lane, slot, stop.clone()));
+                continue;
+            }
+            if slot > upcoming {
+                // The clock was ahead and has been set right. That must not mean silence until it gets there again; no slot is filled twice by it.
+                due = self.schedule();
+                continue;
+            }
+            due.insert((slot, lane), probe);
+            let look_again = now.saturating_add(LOOK_EVERY).unwrap_or(Timestamp::MAX);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.clock.sleep_until(slot.at()) => {}
+                () = self.clock.sleep_until(slot.at().min(look_again)) => {}
             }
-            due.insert((slot.next(probe.every, self.clock.now()), lane.clone()), probe);
-            let (engine, stop) = (self.clone(), stop.clone());
-            tasks.spawn(async move {
-                let queued = engine.gates.get(&lane.route).map(|gate| gate.queue.try_acquire());
-                if queued.is_none_or(|queued| queued.is_err()) {
-                    warn!(route = %lane.route, mailbox = %lane.mailbox, "a route cannot keep up: a slot is left out");
-                } else if let Err(error) = engine.send(&lane, slot, &stop).await {
-                    warn!(probe = %lane.probe, route = %lane.route, mailbox = %lane.mailbox, %error, "a seed was not sent");
-                }
-            });
         }
         stop.cancelled().await;
     }
 
-    /// Sends one seed of `lane`, with its retries, and gives its token; `None` where this slot has its seed already. Returns when the handoff is over (or `stop`); the copy is the watch's business.
+    /// The current slot of every lane.
+    fn schedule(&self) -> BTreeMap<(Slot, Lane), Arc<Probe>> {
+        let now = self.clock.now();
+        let slot = |lane: Lane, probe: &Arc<Probe>| ((Slot::current(&lane, probe.every, now), lane), probe.clone());
+        self.plan.lanes().map(|(lane, probe)| slot(lane, probe)).collect()
+    }
+
+    /// Sends a scheduled seed, unless the one before it still waits for the route.
+    async fn send_in_turn(self: Arc<Self>, lane: Lane, slot: Slot, stop: CancellationToken) {
+        let Lane { probe, route, mailbox } = &lane;
+        if !self.waiting().insert(lane.clone()) {
+            warn!(%probe, %route, %mailbox, "the route cannot keep up: a slot is left out");
+            return;
+        }
+        if let Err(error) = self.send(&lane, slot, &stop).await {
+            warn!(%probe, %route, %mailbox, %error, "a seed was not sent");
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<Lane>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends one seed of `lane`, with its retries, and gives its token; `None` where this slot has its seed already, or `stop` came first. Returns
+    /// when the handoff is over; the copy is the watch's business.
     ///
     /// # Errors
     /// When the seed could not be stored first, and so was not sent.
     pub async fn send(&self, lane: &Lane, slot: Slot, stop: &CancellationToken) -> Result<Option<Token>, NotSent> {
         let gate = self.gates.get(&lane.route).ok_or(NotSent::NoLane)?;
-        let permit = tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            permit = gate.smtp.acquire() => permit,
+        let permit = turn(gate, stop).await;
+        self.waiting().remove(lane);
+        let Some(permit) = permit else {
+            return Ok(None);
         };
         let seed = Arc::new(self.seed(lane, slot)?);
         if !self.ledger.plan(seed.clone()).await? {
@@ -191,7 +224,7 @@ impl<L: Ledger> Engine<L> {
         Ok(retry_at)
     }
 
-    /// Tries a deferred seed again until it is taken, refused, or found.
+    /// Tries a deferred seed again until it is taken, refused, or found. Books that cannot be kept now only put it off.
     async fn retry(
         &self,
         seed: &Arc<Seed>,
@@ -200,18 +233,24 @@ impl<L: Ledger> Engine<L> {
         stop: &CancellationToken,
     ) -> Result<(), LedgerError> {
         let Some(gate) = self.gates.get(&seed.lane.route) else {
-            return Ok(());
+            return self.give_up(seed).await;
         };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.clock.sleep_until(at) => {}
             }
-            let Ok(_permit) = gate.smtp.acquire().await else {
+            let Some(_permit) = turn(gate, stop).await else {
                 return Ok(());
             };
-            if !self.ledger.resend(seed.token).await? {
-                return Ok(());
+            match self.ledger.resend(seed.token).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    warn!(seed = %seed.id, %error, "could not store a retry: put off");
+                    at = self.clock.now().saturating_add(BOOKS_PAUSE).unwrap_or(Timestamp::MAX);
+                    continue;
+                }
             }
             match self.attempt(seed, before).await? {
                 Some(next) => at = next,
@@ -219,6 +258,15 @@ impl<L: Ledger> Engine<L> {
             }
             before = before.saturating_add(1);
         }
+    }
+
+    /// Ends a deferred seed whose route is no longer configured: by its last reply.
+    async fn give_up(&self, seed: &Seed) -> Result<(), LedgerError> {
+        let snapshot = self.ledger.snapshot();
+        let Some(pending) = snapshot.pending.get(&seed.token) else {
+            return Ok(());
+        };
+        self.ledger.settle(Arc::new(self.conclude(pending, Evidence::Handoff))).await.map(drop)
     }
 
     /// Composes and sends. What cannot be composed does not leave, and says why.
@@ -269,42 +317,14 @@ impl<L: Ledger> Engine<L> {
         };
         self.ledger.settle(Arc::new(self.conclude(pending, Evidence::Seen(sighting)))).await.map(drop)
     }
+}
 
-    /// Takes up a seed that the last run left unfinished.
-    async fn take_up(self: Arc<Self>, pending: Arc<Pending>, stop: CancellationToken) {
-        let done = match (&pending.sighting, pending.stage) {
-            (Some(sighting), Stage::Awaited { .. } | Stage::Deferred { .. }) => {
-                self.conclude_seen(pending.seed.token, sighting).await
-            }
-            (None, Stage::Deferred { retry_at }) => self.retry(&pending.seed, retry_at, pending.attempts, &stop).await,
-            _ => Ok(()),
-        };
-        if let Err(error) = done {
-            warn!(seed = %pending.seed.id, %error, "could not take up a seed of the last run");
-        }
-    }
-
-    /// Settles, from time to time, the seeds whose mailbox has been unreadable for longer than they can wait.
-    async fn reap(self: Arc<Self>, stop: CancellationToken) {
-        let began_at = self.clock.now();
-        while !stop.is_cancelled() {
-            let now = self.clock.now();
-            for pending in self.ledger.snapshot().pending.values() {
-                // A daemon that was down itself gives its mailboxes the same time to be read.
-                let patient = elapsed(began_at, now) >= pending.seed.patience;
-                if patient && pending.sighting.is_none() && pending.gives_up_at().is_some_and(|at| at <= now) {
-                    info!(mailbox = %pending.seed.lane.mailbox, "a seed was given up: its mailbox could not be read");
-                    let settled = Arc::new(self.conclude(pending, Evidence::Unreadable));
-                    if let Err(error) = self.ledger.settle(settled).await {
-                        warn!(%error, "could not settle a seed");
-                    }
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.clock.sleep(REAP_EVERY) => {}
-            }
-        }
+/// Waits for a turn at the route; `None` where `stop` came first, even with a turn to be had.
+async fn turn<'a>(gate: &'a Semaphore, stop: &CancellationToken) -> Option<SemaphorePermit<'a>> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        permit = gate.acquire() => permit.ok(),
     }
 }
 
@@ -320,13 +340,18 @@ fn stage_after(attempt: &Attempt, before: u32, retry: RetryPolicy) -> Option<Sta
     }
 }
 
-/// The end of a seed for which there is this evidence: what its copy says, if there is one, and how it ended.
+/// The end of a seed for which there is this evidence: what its copy says, what is wrong with it, and how it ended.
 fn conclude(pending: &Pending, evidence: Evidence<'_>, provider: &Provider, now: Timestamp) -> Settled {
-    let reading = match evidence {
-        Evidence::Seen(sighting) => interpret::read(sighting.headers(), provider),
-        Evidence::Bounced(_) | Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => {
-            crate::model::Reading::default()
-        }
+    let sighting = match evidence {
+        Evidence::Seen(sighting) => Some(sighting),
+        Evidence::Bounced(_) | Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => None,
     };
-    settle(pending, evidence, reading, Vec::new(), now)
+    let reading = sighting.map(|sighting| interpret::read(sighting.headers(), provider)).unwrap_or_default();
+    let outcome = outcome(pending, evidence);
+    let bounce = match evidence {
+        Evidence::Bounced(bounce) => Some(bounce),
+        Evidence::Seen(_) | Evidence::Handoff | Evidence::Swept | Evidence::Unreadable => None,
+    };
+    let findings = diagnose(&Case { pending, outcome, sighting, reading: &reading, bounce });
+    settle(pending, evidence, reading, findings, now)
 }

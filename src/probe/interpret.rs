@@ -147,7 +147,7 @@ mod tests {
         fn any_message_can_be_read(headers in proptest::collection::vec(any::<u8>(), 0..300)) {
             let headers = [b"Authentication-Results: ".as_slice(), &headers].concat();
             let reading = read(&headers, &provider(&["*"], true));
-            prop_assert!(reading.untrusted.is_empty() && !reading.trusted.is_empty());
+            prop_assert!(!reading.untrusted.is_empty() || !reading.trusted.is_empty());
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The single writer: the only module that changes state.
 //!
 //! Whoever learned something says it through the [`Record`] handle and gets the answer when it is durable. One task takes what was said since it
-//! last looked, works out what follows ([`state`]), gives all of it to the store as one transaction, and only then counts it, publishes
+//! last looked, works out what follows (`state`), gives all of it to the store as one transaction, and only then counts it, publishes
 //! the new [`Snapshot`] and answers. Hence: what a metric or a page shows is in the store; nothing is counted twice; and a seed's
 //! first byte leaves only after its row is on disk.
 //!
 //! When the store fails (disk full, read-only) nothing changes but `store_writable`: new seeds are refused, and what must not be
-//! lost is said again until it is stored.
+//! lost is said again until it is stored. What needs no store (a mailbox was read) is taken all the same.
+//!
+//! A batch that fails is tried again order by order, so that one that the store will never take (a bug: a value that the schema does not
+//! know) fails alone. It is logged with its seed, counted and given up; the store counts as writable.
 
 mod state;
 #[cfg(test)]
@@ -19,10 +22,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StoreOperation};
 use crate::model::{
     Attempted, Bounce, Cursor, Finding, Kept, MailboxFault, MailboxName, Plan, Returned, Seed, SeedId, Seen, Settled,
     SharedSnapshot, Sighting, Snapshot, Token,
@@ -36,9 +40,18 @@ pub enum RecordError {
     /// The store refused; in its words.
     #[error("{0}")]
     Store(String),
+    /// The store does not take this and never will, whatever state it is in; in its words. A bug.
+    #[error("{0}")]
+    Rejected(String),
     /// The writer has stopped: the daemon is shutting down.
     #[error("the recorder has stopped")]
     Stopped,
+}
+
+impl From<&StoreError> for RecordError {
+    fn from(error: &StoreError) -> Self {
+        if error.is_permanent() { Self::Rejected(error.to_string()) } else { Self::Store(error.to_string()) }
+    }
 }
 
 /// How long to wait before saying again what the store did not take.
@@ -60,7 +73,10 @@ pub struct Record<S> {
     snapshot: SharedSnapshot,
     revision: watch::Receiver<u64>,
     store: Arc<S>,
+    metrics: Metrics,
     clock: Clock,
+    /// Whoever says something again and again is to give up.
+    stopping: CancellationToken,
 }
 
 impl<S> Clone for Record<S> {
@@ -70,7 +86,9 @@ impl<S> Clone for Record<S> {
             snapshot: self.snapshot.clone(),
             revision: self.revision.clone(),
             store: self.store.clone(),
+            metrics: self.metrics.clone(),
             clock: self.clock.clone(),
+            stopping: self.stopping.clone(),
         }
     }
 }
@@ -90,13 +108,13 @@ impl<S: Store> Record<S> {
         let writer = writer::Writer {
             store: store.clone(),
             state,
-            metrics,
+            metrics: metrics.clone(),
             snapshot: snapshot.clone(),
             published,
             clock: clock.clone(),
         };
         tokio::spawn(writer.run(inbox));
-        Ok(Self { orders, snapshot, revision, store, clock })
+        Ok(Self { orders, snapshot, revision, store, metrics, clock, stopping: CancellationToken::new() })
     }
 
     /// The state of everything now.
@@ -136,7 +154,7 @@ impl<S: Store> Record<S> {
     /// Records the end of an attempt, and gives back the copy that was seen while it lasted.
     ///
     /// # Errors
-    /// Only when the writer has stopped.
+    /// When the writer has stopped, or the store will never take it ([`RecordError::Rejected`]).
     pub async fn attempted(&self, attempted: Attempted) -> Result<Option<Arc<Sighting>>, RecordError> {
         self.insist(|reply| Said::Attempted { attempted: Box::new(attempted.clone()), reply }).await
     }
@@ -144,7 +162,7 @@ impl<S: Store> Record<S> {
     /// Records a copy.
     ///
     /// # Errors
-    /// Only when the writer has stopped.
+    /// When the writer has stopped, or the store will never take it ([`RecordError::Rejected`]).
     pub async fn seen(&self, token: Token, sighting: Arc<Sighting>) -> Result<Seen, RecordError> {
         self.insist(|reply| Said::Seen { token, sighting: sighting.clone(), reply }).await
     }
@@ -160,7 +178,7 @@ impl<S: Store> Record<S> {
     /// Records the end of a seed. `false` where it had ended before.
     ///
     /// # Errors
-    /// Only when the writer has stopped.
+    /// When the writer has stopped, or the store will never take it ([`RecordError::Rejected`]).
     pub async fn settle(&self, settled: Arc<Settled>) -> Result<bool, RecordError> {
         self.insist(|reply| Said::Settle { settled: settled.clone(), reply }).await
     }
@@ -168,7 +186,7 @@ impl<S: Store> Record<S> {
     /// Records how far a folder was read.
     ///
     /// # Errors
-    /// Only when the writer has stopped.
+    /// When the writer has stopped, or the store will never take it ([`RecordError::Rejected`]).
     pub async fn advance(&self, cursor: Cursor) -> Result<(), RecordError> {
         self.insist(|reply| Said::Advance { cursor: cursor.clone(), reply }).await
     }
@@ -176,7 +194,7 @@ impl<S: Store> Record<S> {
     /// Records that a copy is no longer in its mailbox.
     ///
     /// # Errors
-    /// Only when the writer has stopped.
+    /// When the writer has stopped, or the store will never take it ([`RecordError::Rejected`]).
     pub async fn deleted(&self, id: SeedId, digest: [u8; 32]) -> Result<(), RecordError> {
         self.insist(|reply| Said::Deleted { id, digest, reply }).await
     }
@@ -228,7 +246,7 @@ impl<S: Store> Record<S> {
         if let Some(pending) = self.snapshot.load().pending.get(&token) {
             return Ok(pending.seed.lane.mailbox == *mailbox);
         }
-        Ok(self.store.find(token).await?.is_some_and(|found| found.lane.mailbox == *mailbox))
+        Ok(self.read(self.store.find(token).await)?.is_some_and(|found| found.lane.mailbox == *mailbox))
     }
 
     /// How far the folders of `mailbox` were read.
@@ -236,7 +254,7 @@ impl<S: Store> Record<S> {
     /// # Errors
     /// When the store cannot be read.
     pub async fn cursors(&self, mailbox: &MailboxName) -> Result<Vec<Cursor>, StoreError> {
-        self.store.cursors(mailbox).await
+        self.read(self.store.cursors(mailbox).await)
     }
 
     /// Copies in `mailbox` that have been kept since before `before`.
@@ -244,23 +262,33 @@ impl<S: Store> Record<S> {
     /// # Errors
     /// When the store cannot be read.
     pub async fn kept(&self, mailbox: &MailboxName, before: Timestamp) -> Result<Vec<Kept>, StoreError> {
-        self.store.kept(mailbox, before, 50).await
+        self.read(self.store.kept(mailbox, before, 50).await)
     }
 
     /// Ends the writer after what was said so far, and closes the store. Whoever says something later hears that it has stopped.
     pub async fn stop(&self) {
+        self.stopping.cancel();
         // An error means that the writer has ended already.
         drop(self.say(|reply| Said::Stop { reply }).await);
         self.store.close().await;
     }
 
     async fn say<T>(&self, said: impl FnOnce(writer::Reply<T>) -> Said) -> Result<T, RecordError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = writer::Reply::pair();
         self.orders.send(Order { said: said(reply) }).await.map_err(|_| RecordError::Stopped)?;
         answer.await.map_err(|_| RecordError::Stopped)?
     }
 
-    /// Says it until it is recorded: what happened in the world cannot be taken back.
+    /// Counts a reading that failed.
+    fn read<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if read.is_err() {
+            self.metrics.store_failed(StoreOperation::Read);
+        }
+        read
+    }
+
+    /// Says it until it is recorded: what happened in the world cannot be taken back. Gives up when the store will never take it, and
+    /// when everything stops.
     async fn insist<T>(&self, said: impl Fn(writer::Reply<T>) -> Said) -> Result<T, RecordError> {
         let mut waits = AGAIN.into_iter();
         let mut wait = Duration::ZERO;
@@ -269,7 +297,10 @@ impl<S: Store> Record<S> {
                 Err(RecordError::Store(_)) => wait = waits.next().unwrap_or(wait),
                 answer => return answer,
             }
-            self.clock.sleep(wait).await;
+            tokio::select! {
+                () = self.stopping.cancelled() => return Err(RecordError::Stopped),
+                () = self.clock.sleep(wait) => {}
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What follows from what was said: the state before, and the state, the changes and the counts after.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,8 +8,8 @@ use tracing::{error, info, warn};
 
 use crate::model::{
     Attempt, Attempted, Bounce, Finding, Handoff, Lane, LaneState, MailboxFault, MailboxName, MailboxState, Next,
-    Pending, Plan, ProviderName, ReloadState, Returned, RouteName, Seed, Seen, Settled, Sighting, Snapshot, Stage,
-    Timings, Token,
+    Pending, Plan, ProviderName, ReloadState, Returned, RouteName, RouteState, Seed, Seen, Settled, Sighting, Snapshot,
+    Stage, Timings, Token, Unreachable,
 };
 use crate::record::RecordError;
 use crate::record::writer::{Reply, Said};
@@ -36,11 +37,14 @@ pub(super) enum Event {
     Late(Lane, ProviderName),
     Duplicate(Lane, ProviderName),
     MailboxFault(MailboxName, MailboxFault),
+    /// The store could not be read.
+    Unread,
 }
 
 /// An answer that waits for the store.
 pub(super) enum Answer {
     Planned(Arc<Seed>, Reply<bool>),
+    Resent(Token, Reply<bool>),
     Bool(bool, Reply<bool>),
     Effect(Reply<bool>),
     Sighting(Option<Arc<Sighting>>, Reply<Option<Arc<Sighting>>>),
@@ -54,13 +58,13 @@ impl Answer {
     /// Gives it; whoever asked may have gone.
     pub(super) fn give(self, took_effect: bool) {
         match self {
-            Self::Planned(_, reply) | Self::Effect(reply) => drop(reply.send(Ok(took_effect))),
-            Self::Bool(answer, reply) => drop(reply.send(Ok(answer))),
-            Self::Sighting(answer, reply) => drop(reply.send(Ok(answer))),
-            Self::Seen(answer, reply) => drop(reply.send(Ok(answer))),
-            Self::Returned(answer, reply) => drop(reply.send(answer)),
-            Self::Done(reply) => drop(reply.send(Ok(()))),
-            Self::Unreadable(error, reply) => drop(reply.send(Err(error))),
+            Self::Planned(_, reply) | Self::Resent(_, reply) | Self::Effect(reply) => reply.give(Ok(took_effect)),
+            Self::Bool(answer, reply) => reply.give(Ok(answer)),
+            Self::Sighting(answer, reply) => reply.give(Ok(answer)),
+            Self::Seen(answer, reply) => reply.give(Ok(answer)),
+            Self::Returned(answer, reply) => reply.give(answer),
+            Self::Done(reply) => reply.give(Ok(())),
+            Self::Unreadable(error, reply) => reply.give(Err(error)),
         }
     }
 
@@ -68,11 +72,13 @@ impl Answer {
     pub(super) fn fail(self, error: &RecordError) {
         let error = error.clone();
         match self {
-            Self::Planned(_, reply) | Self::Effect(reply) | Self::Bool(_, reply) => drop(reply.send(Err(error))),
-            Self::Sighting(_, reply) => drop(reply.send(Err(error))),
-            Self::Seen(_, reply) | Self::Unreadable(_, reply) => drop(reply.send(Err(error))),
-            Self::Returned(_, reply) => drop(reply.send(Err(error))),
-            Self::Done(reply) => drop(reply.send(Err(error))),
+            Self::Planned(_, reply) | Self::Resent(_, reply) | Self::Effect(reply) | Self::Bool(_, reply) => {
+                reply.give(Err(error));
+            }
+            Self::Sighting(_, reply) => reply.give(Err(error)),
+            Self::Seen(_, reply) | Self::Unreadable(_, reply) => reply.give(Err(error)),
+            Self::Returned(_, reply) => reply.give(Err(error)),
+            Self::Done(reply) => reply.give(Err(error)),
         }
     }
 }
@@ -102,10 +108,10 @@ impl State {
             if pending.stage == Stage::Sending {
                 changes.push(interrupted(&mut pending, now));
             }
-            state.0.pending.insert(pending.seed.token, Arc::new(pending));
+            state.pending().insert(pending.seed.token, Arc::new(pending));
         }
         for settled in store.last_settled().await? {
-            if let Some(lane) = state.0.lanes.get_mut(&settled.seed.lane) {
+            if let Some(lane) = state.lanes().get_mut(&settled.seed.lane) {
                 *lane = Arc::new(LaneState { provider: lane.provider.clone(), last: Some(Arc::new(settled)) });
             }
         }
@@ -128,65 +134,82 @@ impl State {
         self.0.store_writable = Some(writable);
     }
 
-    /// What only the store could tell: a seed is pending once its row is new.
+    /// What only the store could tell: a seed is pending once its row is new, and no longer ours once somebody else has sent it again.
     pub(super) fn effect(&mut self, answer: &Answer, took_effect: bool) {
-        if let Answer::Planned(seed, _) = answer
-            && took_effect
-        {
-            let pending =
-                Pending { seed: seed.clone(), stage: Stage::Sending, attempts: 0, attempt: None, sighting: None };
-            self.0.pending.insert(seed.token, Arc::new(pending));
+        match answer {
+            Answer::Planned(seed, _) if took_effect => {
+                let pending =
+                    Pending { seed: seed.clone(), stage: Stage::Sending, attempts: 0, attempt: None, sighting: None };
+                self.pending().insert(seed.token, Arc::new(pending));
+            }
+            Answer::Resent(token, _) if !took_effect => {
+                warn!("a seed that was to be tried again is no longer deferred in the store: another process has it");
+                self.pending().remove(token);
+            }
+            _ => {}
         }
     }
 
     /// Takes one order.
-    pub(super) async fn step<S: Store>(&mut self, said: Said, store: &S, now: Timestamp) -> Step {
+    pub(super) async fn step<S: Store>(&mut self, said: &Said, store: &S, now: Timestamp) -> Step {
         match said {
-            Said::Plan { seed, reply } => Step::new(Answer::Planned(seed.clone(), reply)).change(Change::Plan(seed)),
-            Said::Resend { token, reply } => self.resend(token, reply),
-            Said::Attempted { attempted, reply } => self.attempted(*attempted, reply),
-            Said::Seen { token, sighting, reply } => self.seen(token, sighting, store, reply).await,
-            Said::Returned { token, bounce, late, reply } => self.returned(token, bounce, *late, store, reply).await,
-            Said::Settle { settled, reply } => self.settle(settled, reply),
-            Said::Advance { cursor, reply } => Step::new(Answer::Done(reply)).change(Change::Cursor(cursor)),
+            Said::Plan { seed, reply } => {
+                Step::new(Answer::Planned(seed.clone(), reply.clone())).change(Change::Plan(seed.clone()))
+            }
+            Said::Resend { token, reply } => self.resend(*token, reply.clone()),
+            Said::Attempted { attempted, reply } => self.attempted(attempted, reply.clone()),
+            Said::Seen { token, sighting, reply } => self.seen(*token, sighting, store, reply.clone()).await,
+            Said::Returned { token, bounce, late, reply } => {
+                self.returned(*token, bounce.clone(), Finding::clone(late), store, reply.clone()).await
+            }
+            Said::Settle { settled, reply } => self.settle(settled, reply.clone()),
+            Said::Advance { cursor, reply } => {
+                Step::new(Answer::Done(reply.clone())).change(Change::Cursor(cursor.clone()))
+            }
             Said::Deleted { id, digest, reply } => {
-                Step::new(Answer::Done(reply)).change(Change::Deleted { id, digest })
+                Step::new(Answer::Done(reply.clone())).change(Change::Deleted { id: *id, digest: *digest })
             }
             Said::MailboxRead { mailbox, at, reply } => {
-                self.mailbox(mailbox, |state| {
-                    *state = MailboxState { up: Some(true), fault: None, last_read_at: Some(at) };
+                self.mailbox(mailbox.clone(), |state| {
+                    *state = MailboxState { up: Some(true), fault: None, last_read_at: Some(*at) };
                 });
-                Step::new(Answer::Done(reply))
+                Step::new(Answer::Done(reply.clone()))
             }
             Said::MailboxFailed { mailbox, fault, detail, down, reply } => {
                 self.mailbox(mailbox.clone(), |state| {
-                    state.fault = Some((fault, detail));
-                    if down {
+                    state.fault = Some((*fault, detail.clone()));
+                    if *down {
                         state.up = Some(false);
                     }
                 });
-                Step::new(Answer::Done(reply)).event(Event::MailboxFault(mailbox, fault))
+                Step::new(Answer::Done(reply.clone())).event(Event::MailboxFault(mailbox.clone(), *fault))
             }
-            Said::Stop { reply } => Step::new(Answer::Done(reply)),
-            Said::Prune { messages, results, reply } => {
-                Step::new(Answer::Effect(reply)).change(Change::Prune { messages, results })
-            }
+            Said::Stop { reply } => Step::new(Answer::Done(reply.clone())),
+            Said::Prune { messages, results, reply } => Step::new(Answer::Effect(reply.clone()))
+                .change(Change::Prune { messages: *messages, results: *results }),
             Said::Reloaded { successful, reply } => {
-                let succeeded_at = if successful { Some(now) } else { self.0.reload.succeeded_at };
-                self.0.reload = ReloadState { successful: Some(successful), succeeded_at };
-                Step::new(Answer::Done(reply))
+                let succeeded_at = if *successful { Some(now) } else { self.0.reload.succeeded_at };
+                self.0.reload = ReloadState { successful: Some(*successful), succeeded_at };
+                Step::new(Answer::Done(reply.clone()))
             }
         }
     }
 
+    fn pending(&mut self) -> &mut BTreeMap<Token, Arc<Pending>> {
+        Arc::make_mut(&mut self.0.pending)
+    }
+
+    fn lanes(&mut self) -> &mut BTreeMap<Lane, Arc<LaneState>> {
+        Arc::make_mut(&mut self.0.lanes)
+    }
+
     fn mailbox(&mut self, name: MailboxName, change: impl FnOnce(&mut MailboxState)) {
-        change(self.0.mailboxes.entry(name).or_default());
+        change(Arc::make_mut(&mut self.0.mailboxes).entry(name).or_default());
     }
 
     fn resend(&mut self, token: Token, reply: Reply<bool>) -> Step {
         let Some(pending) = self
-            .0
-            .pending
+            .pending()
             .get_mut(&token)
             .filter(|pending| pending.sighting.is_none() && matches!(pending.stage, Stage::Deferred { .. }))
         else {
@@ -194,16 +217,19 @@ impl State {
         };
         let id = pending.seed.id;
         Arc::make_mut(pending).stage = Stage::Sending;
-        Step::new(Answer::Bool(true, reply)).change(Change::Resend(id))
+        Step::new(Answer::Resent(token, reply)).change(Change::Resend(id))
     }
 
-    fn attempted(&mut self, attempted: Attempted, reply: Reply<Option<Arc<Sighting>>>) -> Step {
-        let Attempted { token, attempt, next } = attempted;
-        let Some(pending) = self.0.pending.get_mut(&token) else {
+    fn attempted(&mut self, attempted: &Attempted, reply: Reply<Option<Arc<Sighting>>>) -> Step {
+        let Attempted { token, attempt, next } = attempted.clone();
+        let Some(pending) = Arc::make_mut(&mut self.0.pending).get_mut(&token) else {
             return Step::new(Answer::Sighting(None, reply));
         };
         let route = pending.seed.lane.route.clone();
-        self.0.routes.entry(route.clone()).or_default().last = Some(attempt.handoff.result());
+        // A message that could not be made says nothing about the route that it was meant for.
+        if !matches!(attempt.handoff, Handoff::Unreachable { cause: Unreachable::Local, .. }) {
+            Arc::make_mut(&mut self.0.routes).entry(route.clone()).or_default().last = Some(attempt.handoff.result());
+        }
         let pending = Arc::make_mut(pending);
         pending.attempts = pending.attempts.saturating_add(1);
         pending.attempt = Some(attempt.clone());
@@ -224,15 +250,18 @@ impl State {
         }
     }
 
-    async fn seen<S: Store>(&mut self, token: Token, sighting: Arc<Sighting>, store: &S, reply: Reply<Seen>) -> Step {
-        if let Some(pending) = self.0.pending.get_mut(&token) {
+    async fn seen<S: Store>(&mut self, token: Token, sighting: &Arc<Sighting>, store: &S, reply: Reply<Seen>) -> Step {
+        let sighting = sighting.clone();
+        if self.0.pending.contains_key(&token)
+            && let Some(pending) = self.pending().get_mut(&token)
+        {
             return seen_pending(pending, sighting, reply);
         }
         let found = match store.find(token).await {
             Ok(found) => found.filter(|found| found.lane.mailbox == sighting.mailbox),
             Err(error) => {
                 warn!(%error, "could not read the store");
-                return Step::new(Answer::Unreadable(RecordError::Store(error.to_string()), reply));
+                return Step::new(Answer::Unreadable(RecordError::from(&error), reply)).event(Event::Unread);
             }
         };
         let Some(found) = found else {
@@ -284,7 +313,7 @@ impl State {
 
     /// Adds a late bounce to the lane's last result, where it is that seed's.
     fn remember_bounce(&mut self, token: Token, lane: &Lane, bounce: &Bounce, late: &Finding) {
-        if let Some(state) = self.0.lanes.get_mut(lane)
+        if let Some(state) = Arc::make_mut(&mut self.0.lanes).get_mut(lane)
             && let Some(last) = state.last.as_ref().filter(|last| last.seed.token == token)
         {
             let mut settled = Settled::clone(last);
@@ -294,16 +323,16 @@ impl State {
         }
     }
 
-    fn settle(&mut self, settled: Arc<Settled>, reply: Reply<bool>) -> Step {
+    fn settle(&mut self, settled: &Arc<Settled>, reply: Reply<bool>) -> Step {
         if !self.0.pending.contains_key(&settled.seed.token) {
             return Step::new(Answer::Bool(false, reply));
         }
-        self.end(settled, Step::new(Answer::Bool(true, reply)))
+        self.end(settled.clone(), Step::new(Answer::Bool(true, reply)))
     }
 
     fn end(&mut self, settled: Arc<Settled>, step: Step) -> Step {
-        self.0.pending.remove(&settled.seed.token);
-        if let Some(lane) = self.0.lanes.get_mut(&settled.seed.lane) {
+        self.pending().remove(&settled.seed.token);
+        if let Some(lane) = self.lanes().get_mut(&settled.seed.lane) {
             *lane = Arc::new(LaneState { provider: lane.provider.clone(), last: Some(settled.clone()) });
         }
         let step = if settled.late {
@@ -339,16 +368,16 @@ fn seen_pending(pending: &mut Arc<Pending>, sighting: Arc<Sighting>, reply: Repl
 
 /// The snapshot of a plan of which nothing is known yet.
 fn empty(plan: &Plan) -> Snapshot {
-    let mut snapshot = Snapshot::default();
+    let mut lanes = BTreeMap::new();
     for (lane, _) in plan.lanes() {
         if let Some(mailbox) = plan.mailboxes.get(&lane.mailbox) {
             let provider = mailbox.provider.name.clone();
-            snapshot.lanes.insert(lane, Arc::new(LaneState { provider, last: None }));
+            lanes.insert(lane, Arc::new(LaneState { provider, last: None }));
         }
     }
-    snapshot.mailboxes = plan.mailboxes.keys().map(|name| (name.clone(), MailboxState::default())).collect();
-    snapshot.routes = plan.routes.keys().map(|name| (name.clone(), crate::model::RouteState::default())).collect();
-    snapshot
+    let mailboxes: BTreeMap<_, _> = plan.mailboxes.keys().map(|name| (name.clone(), MailboxState::default())).collect();
+    let routes: BTreeMap<_, _> = plan.routes.keys().map(|name| (name.clone(), RouteState::default())).collect();
+    Snapshot { lanes: lanes.into(), mailboxes: mailboxes.into(), routes: routes.into(), ..Snapshot::default() }
 }
 
 /// The daemon ended while this seed was being handed off: nobody knows whether it left, and it is never sent again.

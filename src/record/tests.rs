@@ -1,7 +1,6 @@
 //! The single writer over a real SQLite database in memory, and over one that refuses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +13,8 @@ use crate::model::{
     TlsMode,
 };
 use crate::store::{Change, Found, SqliteStore};
+
+mod faults;
 
 #[derive(Debug)]
 struct NoSecret;
@@ -126,6 +127,7 @@ fn copy(seed: &Seed, queue_id: &str) -> Arc<Sighting> {
         seen_at: at(3),
         message: message.into_bytes().into(),
         truncated: false,
+        tab: None,
     })
 }
 
@@ -144,8 +146,8 @@ fn settled(pending: &Pending, outcome: Outcome) -> Arc<Settled> {
     })
 }
 
-struct World {
-    record: Record<SqliteStore>,
+struct World<S = SqliteStore> {
+    record: Record<S>,
     metrics: Metrics,
 }
 
@@ -157,7 +159,7 @@ async fn world() -> World {
     World { record, metrics }
 }
 
-impl World {
+impl<S: Store> World<S> {
     /// The value of the first series of `family` whose labels contain `label`.
     fn count(&self, family: &str, label: &str) -> f64 {
         let exposition = crate::metrics::Exposition::new(
@@ -362,68 +364,39 @@ async fn mailbox_health_tells_trouble_from_passing_trouble() {
     assert_eq!(world.count("landfall_mailbox_errors_total", "reason=\"tcp\""), 1.0);
 }
 
-/// A store that refuses writes while `broken`.
-struct Breakable {
-    inner: SqliteStore,
-    broken: Arc<AtomicBool>,
-}
-
-impl Store for Breakable {
-    async fn apply(&self, changes: &[Change]) -> Result<Vec<bool>, StoreError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(StoreError::Migration("disk full".into()));
-        }
-        self.inner.apply(changes).await
-    }
-    async fn unsettled(&self) -> Result<Vec<Pending>, StoreError> {
-        self.inner.unsettled().await
-    }
-    async fn last_settled(&self) -> Result<Vec<Settled>, StoreError> {
-        self.inner.last_settled().await
-    }
-    async fn find(&self, token: Token) -> Result<Option<Found>, StoreError> {
-        self.inner.find(token).await
-    }
-    async fn cursors(&self, mailbox: &MailboxName) -> Result<Vec<Cursor>, StoreError> {
-        self.inner.cursors(mailbox).await
-    }
-    async fn kept(&self, mailbox: &MailboxName, before: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
-        self.inner.kept(mailbox, before, limit).await
-    }
-    async fn close(&self) {
-        self.inner.close().await;
-    }
+#[tokio::test]
+async fn a_seed_that_another_process_took_is_not_sent_again() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let record = Record::open(store.clone(), &plan(), Clock::manual(at(0)), Metrics::new()).await.unwrap();
+    record.plan(seed(1)).await.unwrap();
+    let deferred = Attempted {
+        token: seed(1).token,
+        attempt: attempt(HandoffResult::Deferred),
+        next: Next::Stage(Stage::Deferred { retry_at: at(900) }),
+    };
+    record.attempted(deferred).await.unwrap();
+    assert_eq!(store.apply(&[Change::Resend(seed(1).id)]).await.unwrap(), [true], "the other one");
+    assert_eq!(record.resend(seed(1).token).await, Ok(false));
+    assert!(record.snapshot().pending.is_empty(), "it is no longer ours");
 }
 
 #[tokio::test]
-async fn a_store_that_refuses_stops_planning_and_loses_nothing_that_happened() {
-    let broken = Arc::new(AtomicBool::new(false));
-    let store = Breakable { inner: SqliteStore::in_memory().await.unwrap(), broken: broken.clone() };
-    let clock = Clock::manual(at(0));
-    let record = Record::open(store, &plan(), clock.clone(), Metrics::new()).await.unwrap();
-    record.plan(seed(1)).await.unwrap();
-
-    broken.store(true, Ordering::SeqCst);
-    assert!(matches!(record.plan(seed(2)).await, Err(RecordError::Store(_))));
-    assert_eq!(record.snapshot().store_writable, Some(false));
-    assert_eq!(record.snapshot().pending.len(), 1);
-
-    let mut revision = record.revision();
-    let insisting = tokio::spawn({
-        let record = record.clone();
-        async move { record.attempted(awaited(&seed(1))).await }
-    });
-    revision.changed().await.unwrap();
-    assert_eq!(record.snapshot().pending[&seed(1).token].stage, Stage::Sending, "not shown before it is stored");
-    broken.store(false, Ordering::SeqCst);
-    while !insisting.is_finished() {
-        clock.advance(Duration::from_secs(1));
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(insisting.await.unwrap().unwrap(), None);
-    let snapshot = record.snapshot();
-    assert_eq!(snapshot.store_writable, Some(true));
-    assert!(matches!(snapshot.pending[&seed(1).token].stage, Stage::Awaited { .. }));
+async fn a_message_that_could_not_be_made_says_nothing_about_its_route() {
+    let world = world().await;
+    let route = lane().route;
+    world.record.plan(seed(1)).await.unwrap();
+    let local = Handoff::Unreachable {
+        cause: crate::model::Unreachable::Local,
+        phase: crate::model::Phase::Connect,
+        detail: "no key".into(),
+        reply: None,
+    };
+    let attempt = Attempt { handoff: local, ..attempt(HandoffResult::Accepted) };
+    let next = Next::Stage(Stage::Awaited { since: at(2) });
+    world.record.attempted(Attempted { token: seed(1).token, attempt, next }).await.unwrap();
+    assert_eq!(world.record.snapshot().routes[&route].up(), None);
+    world.pending(&seed(2)).await;
+    assert_eq!(world.record.snapshot().routes[&route].up(), Some(true));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The task that writes: one batch of orders, one transaction, one new snapshot.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,7 +19,35 @@ use crate::store::{Change, Store};
 /// The most orders that become one transaction: enough to share the cost of the disk, few enough to answer soon.
 const BATCH: usize = 256;
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
+/// How many orders in a row that the store does not take by themselves either show that it takes none: the rest of the batch is not
+/// tried. One would do if every error could be relied on to say whether it is about the order or about the store.
+const TRIES: usize = 3;
+
+/// Where an answer goes. Copies share it, so that an order can be tried again by itself; the first answer is the one that is given.
+#[derive(Debug)]
+pub(super) struct Reply<T>(Arc<Mutex<Option<Way<T>>>>);
+
+type Way<T> = oneshot::Sender<Result<T, RecordError>>;
+
+impl<T> Reply<T> {
+    /// Both ends.
+    pub(super) fn pair() -> (Self, oneshot::Receiver<Result<T, RecordError>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Arc::new(Mutex::new(Some(sender)))), receiver)
+    }
+
+    /// Gives the answer; whoever asked may have gone.
+    pub(super) fn give(self, answer: Result<T, RecordError>) {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(sender.map(|sender| sender.send(answer)));
+    }
+}
+
+impl<T> Clone for Reply<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 /// What somebody said, and where the answer goes.
 #[derive(Debug)]
@@ -115,52 +143,92 @@ impl<S: Store> Writer<S> {
         }
     }
 
+    /// Takes all orders at once. Where the store does not take them so, each is tried alone: the one that is to blame fails alone.
     async fn take(&mut self, orders: Vec<Order>) {
-        let mut next = self.state.clone();
-        let mut steps = Vec::with_capacity(orders.len());
-        for order in orders {
-            steps.push(next.step(order.said, self.store.as_ref(), self.clock.now()).await);
+        match self.try_to_take(&orders).await {
+            Ok(()) => {}
+            Err((failure, steps)) if orders.len() == 1 => self.refuse(&failure, steps),
+            Err(_) => self.take_each(&orders).await,
         }
-        match self.store_all(&steps).await {
-            Ok(effects) => self.publish(next, steps, &effects),
-            Err(failure) => {
-                self.state.writable(false);
-                self.show();
-                for step in steps {
-                    step.answer.fail(&failure);
+    }
+
+    async fn take_each(&mut self, orders: &[Order]) {
+        let (mut in_a_row, mut last) = (0, None);
+        for order in orders {
+            let hopeless = last.as_ref().filter(|_| in_a_row >= TRIES);
+            if let Some(failure) = hopeless {
+                let (next, steps) = self.follow(std::slice::from_ref(order)).await;
+                if steps.iter().all(|step| step.changes.is_empty()) {
+                    self.publish(next, steps, &[]);
+                } else {
+                    self.refuse(failure, steps);
+                }
+                continue;
+            }
+            match self.try_to_take(std::slice::from_ref(order)).await {
+                Ok(()) => in_a_row = 0,
+                Err((failure, steps)) => {
+                    self.refuse(&failure, steps);
+                    in_a_row = if matches!(failure, RecordError::Rejected(_)) { 0 } else { in_a_row + 1 };
+                    last = Some(failure);
                 }
             }
         }
     }
 
-    /// One transaction for all steps; whether each change took effect.
-    async fn store_all(&mut self, steps: &[Step]) -> Result<Vec<bool>, RecordError> {
+    /// What follows from `orders`.
+    async fn follow(&self, orders: &[Order]) -> (State, Vec<Step>) {
+        let mut next = self.state.clone();
+        let mut steps = Vec::with_capacity(orders.len());
+        for order in orders {
+            steps.push(next.step(&order.said, self.store.as_ref(), self.clock.now()).await);
+        }
+        (next, steps)
+    }
+
+    /// Stores what follows from `orders` and answers; otherwise gives the steps back, and nothing has changed.
+    async fn try_to_take(&mut self, orders: &[Order]) -> Result<(), (RecordError, Vec<Step>)> {
+        let (next, steps) = self.follow(orders).await;
         let changes: Vec<Change> = steps.iter().flat_map(|step| step.changes.iter().cloned()).collect();
         if changes.is_empty() {
-            return Ok(Vec::new());
+            self.publish(next, steps, &[]);
+            return Ok(());
         }
-        let stored = self.store.apply(&changes).await;
-        let was = self.state.snapshot().store_writable;
-        match stored {
+        match self.store.apply(&changes).await {
             Ok(effects) => {
-                if was == Some(false) {
-                    info!("the store takes writes again");
-                }
-                Ok(effects)
+                self.publish(next, steps, &effects);
+                Ok(())
             }
-            Err(error) => {
-                if was != Some(false) {
-                    error!(%error, "could not write to the store: no seed is sent until it takes writes again");
-                }
-                self.metrics.store_failed(StoreOperation::Write);
-                Err(RecordError::Store(error.to_string()))
-            }
+            Err(error) => Err((RecordError::from(&error), steps)),
+        }
+    }
+
+    /// Says that an order was not stored. Only an error that is about the store makes it one that cannot be written to.
+    fn refuse(&mut self, failure: &RecordError, steps: Vec<Step>) {
+        self.metrics.store_failed(StoreOperation::Write);
+        let was = self.state.snapshot().store_writable;
+        if matches!(failure, RecordError::Rejected(_)) {
+            let seed = steps.iter().flat_map(|step| &step.changes).find_map(Change::seed).map(tracing::field::display);
+            error!(seed, error = %failure, "a bug in landfall: the store does not take what is to be recorded, which is lost");
+        } else if was != Some(false) {
+            error!(error = %failure, "could not write to the store: no seed is sent until it takes writes again");
+        }
+        if !matches!(failure, RecordError::Rejected(_)) {
+            self.state.writable(false);
+            self.show();
+        }
+        for step in steps {
+            step.answer.fail(failure);
         }
     }
 
     fn publish(&mut self, next: State, steps: Vec<Step>, effects: &[bool]) {
+        let was = self.state.snapshot().store_writable;
         self.state = next;
         if !effects.is_empty() {
+            if was == Some(false) {
+                info!("the store takes writes again");
+            }
             self.state.writable(true);
         }
         let mut effects = effects.iter().copied();
@@ -196,6 +264,7 @@ impl<S: Store> Writer<S> {
             Event::Late(lane, provider) => self.metrics.seed_late(lane, provider),
             Event::Duplicate(lane, provider) => self.metrics.seed_duplicate(lane, provider),
             Event::MailboxFault(mailbox, fault) => self.metrics.mailbox_fault(mailbox, *fault),
+            Event::Unread => self.metrics.store_failed(StoreOperation::Read),
         }
     }
 }

@@ -2,14 +2,16 @@
 
 mod random;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::model::{
-    Attempt, Bounce, BounceAction, Cursor, Expectation, Finding, FolderKind, Handoff, Lane, Outcome, Pending, Phase,
-    Reading, Reply, Seed, SeedId, Settled, Severity, Sighting, Stage, Timings, Token,
+    Attempt, Bounce, BounceAction, Command, Cursor, Expectation, Finding, FolderKind, Handoff, HandoffResult, Lane,
+    Outcome, Pending, Phase, Reading, Reply, Seed, SeedId, Settled, Severity, Sighting, Stage, Timings, Token,
+    Unreachable,
 };
 use crate::store::{Change, CopyRole, Found, Kept, Store};
 
@@ -21,7 +23,8 @@ macro_rules! store_contract {
             a_copy_is_stored_once a_seed_settles_once a_late_bounce_is_kept_once_and_the_outcome_stays a_failing_change_undoes_its_batch cursors_go_where_they_are_told
             the_last_settled_of_each_lane_is_given
             lanes_differ_by_probe_route_and_mailbox kept_copies_are_old_settled_and_not_deleted
-            pruning_forgets_messages_then_results pruning_goes_in_steps every_value_reads_back);
+            pruning_forgets_messages_then_results pruning_goes_in_steps every_value_reads_back
+            every_word_is_taken);
     };
     ($open:expr; $($name:ident)*) => {$(
         #[tokio::test]
@@ -79,6 +82,7 @@ pub(crate) fn sighting(mailbox: &str, trace: &str, seen_at: Timestamp) -> Arc<Si
         seen_at,
         message: format!("Received: {trace}\r\n\r\nbody\0\u{e9}").into_bytes().into(),
         truncated: false,
+        tab: None,
     })
 }
 
@@ -359,5 +363,49 @@ pub(crate) async fn every_value_reads_back(store: &impl Store) {
         let last = store.last_settled().await.unwrap();
         assert!(last.contains(&way.settled), "{:?}", way.settled);
         one(store, Change::Prune { messages: at(0), results: Timestamp::MAX }).await;
+    }
+}
+
+/// One value of each variant that a column tells apart by a word: none may be one that the schema does not know.
+pub(crate) async fn every_word_is_taken(store: &impl Store) {
+    let reply = || Reply { code: 450, enhanced: None, text: "later".into() };
+    let mut handoffs =
+        vec![Handoff::Accepted { reply: reply(), queue_id: None }, Handoff::Ambiguous { detail: "lost".into() }];
+    for command in Command::ALL {
+        handoffs.push(Handoff::Refused { command, reply: reply() });
+        handoffs.push(Handoff::Deferred { command, reply: reply() });
+    }
+    for cause in Unreachable::ALL {
+        handoffs.extend(Phase::ALL.map(|phase| Handoff::Unreachable {
+            cause,
+            phase,
+            detail: "gone".into(),
+            reply: None,
+        }));
+    }
+    let results: BTreeSet<_> = handoffs.iter().map(Handoff::result).collect();
+    assert_eq!(results.len(), HandoffResult::ALL.len(), "every result is tried");
+    let seed = seed("a", 0);
+    one(store, Change::Plan(Arc::clone(&seed))).await;
+    let stages = [Stage::Sending, Stage::Deferred { retry_at: at(900) }, Stage::Awaited { since: at(2) }];
+    for (handoff, stage) in handoffs.into_iter().zip(stages.into_iter().cycle()) {
+        let attempt = Attempt { handoff, ..accepted() };
+        assert!(one(store, Change::Attempt { id: seed.id, attempt: attempt.clone(), attempts: 1, stage }).await);
+        let pending = store.unsettled().await.unwrap().remove(0);
+        assert_eq!((pending.attempt, pending.stage), (Some(attempt), stage));
+    }
+    for (number, kind) in FolderKind::ALL.into_iter().enumerate() {
+        for role in CopyRole::ALL {
+            let trace = format!("{number} {}", role.as_str());
+            let sighting = Arc::new(Sighting { kind, ..(*sighting("a", &trace, at(5))).clone() });
+            assert!(one(store, copy(&seed, &sighting, role)).await, "{trace}");
+        }
+    }
+    for (slot, outcome) in (1..).zip(Outcome::ALL) {
+        let other = self::seed("b", slot);
+        let settled = Arc::new(Settled { outcome, ..(*settled(&other, at(slot))).clone() });
+        one(store, Change::Plan(other)).await;
+        assert!(one(store, Change::Settle(settled.clone())).await);
+        assert_eq!(store.last_settled().await.unwrap(), [(*settled).clone()]);
     }
 }

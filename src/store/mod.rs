@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod contract;
+mod lock;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::model::{
     Stage, Token,
 };
 
+pub use lock::StoreLock;
 pub use sqlite::SqliteStore;
 
 /// One thing to remember.
@@ -80,6 +82,23 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The seed that it is about.
+    #[must_use]
+    pub fn seed(&self) -> Option<SeedId> {
+        match self {
+            Self::Plan(seed) => Some(seed.id),
+            Self::Settle(settled) => Some(settled.seed.id),
+            Self::Attempt { id, .. }
+            | Self::Resend(id)
+            | Self::Copy { id, .. }
+            | Self::Bounced { id, .. }
+            | Self::Deleted { id, .. } => Some(*id),
+            Self::Cursor(_) | Self::Prune { .. } => None,
+        }
+    }
+}
+
 /// What a copy is to its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyRole {
@@ -140,6 +159,12 @@ pub enum StoreError {
         /// The latest this program knows.
         known: i64,
     },
+    /// Another daemon runs on it.
+    #[error("another landfall is using the database {path}: stop it first, or give this one a file of its own")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is to lie in a directory that does not exist.
     #[error("the database's directory {directory} does not exist: create it, or name another file")]
     NoDirectory {
@@ -164,6 +189,22 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migration(String),
+}
+
+impl StoreError {
+    /// Whether the error is about the data and not about the database: it will be the same for ever, and other data can be stored.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Inconsistent { .. } | Self::Database(sqlx::Error::Encode(_)) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // SQLite's primary result codes: TOOBIG, CONSTRAINT, MISMATCH. The higher bits tell the kind of constraint.
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                matches!(code.map(|code| code & 0xff), Some(18..=20))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A database that remembers seeds. One contract test (`store/contract.rs`) holds for every implementation.

@@ -128,8 +128,8 @@ fn row(out: &mut String, lane: &Lane, state: &LaneState, now: Timestamp) -> fmt:
 
 /// Only those that cannot be read: the others show in their lanes.
 fn mailboxes(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
-    for (name, state) in &snapshot.mailboxes {
-        if let Some((fault, words)) = &state.fault {
+    for (name, state) in snapshot.mailboxes.iter() {
+        if let (Some(false), Some((fault, words))) = (state.up, &state.fault) {
             writeln!(
                 out,
                 "<p class=\"bad\">Mailbox {} cannot be read ({}): {}</p>",

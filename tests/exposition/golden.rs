@@ -1,6 +1,7 @@
 //! The complete exposition and the reference, against the committed files. `LANDFALL_BLESS=1` writes them anew.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use landfall::metrics::{Format, Kind, Metrics, Process, families, reference};
 use landfall::model::{MailboxState, Outcome, Snapshot};
@@ -155,7 +156,7 @@ fn removed_targets_vanish_and_a_clone_counts_into_the_same_series() {
     let up = || parse(&exposition.render(Format::Text).unwrap()).value("landfall_mailbox_up", &[("mailbox", "m")]);
     assert_eq!(up(), None);
     let state = MailboxState { up: Some(true), ..MailboxState::default() };
-    shared.store(Snapshot { mailboxes: [("m".into(), state)].into(), ..Snapshot::default() }.into());
+    shared.store(Snapshot { mailboxes: Arc::new([("m".into(), state)].into()), ..Snapshot::default() }.into());
     assert_eq!(up(), Some(1.0));
     shared.store(Snapshot::default().into());
     assert_eq!(up(), None);
@@ -182,7 +183,7 @@ fn label_values_are_escaped() {
     let metrics = Metrics::new();
     metrics.seed_late(&sample::lane("p", "r", hostile), &"generic".into());
     let state = MailboxState { up: Some(true), ..MailboxState::default() };
-    let snapshot = Snapshot { mailboxes: [(hostile.into(), state)].into(), ..Snapshot::default() };
+    let snapshot = Snapshot { mailboxes: Arc::new([(hostile.into(), state)].into()), ..Snapshot::default() };
     let exposition = sample::exposition(sample::shared(snapshot), metrics);
     for format in [Format::Text, Format::OpenMetrics] {
         let parsed = parse(&exposition.render(format).unwrap());

@@ -237,7 +237,7 @@ async fn the_page_shows_the_lanes_and_escapes_every_name() {
     let hostile = sample::lane("<script>alert(1)</script>", "\" onload=\"x", "a&b'");
     let mut snapshot = sample::snapshot(&sample::plan(&["ses"], &[("gmail-1", "gmail")]));
     let state = snapshot.lanes.values().next().unwrap().clone();
-    snapshot.lanes.insert(hostile, state);
+    Arc::make_mut(&mut snapshot.lanes).insert(hostile, state);
     server.snapshot.store(snapshot.into());
     let answer = server.ask("GET /", "").await;
     assert!(
@@ -253,8 +253,8 @@ fn many(lanes: usize) -> Snapshot {
     let names: Vec<_> = (0..lanes).map(|n| format!("mailbox-{n:05}")).collect();
     let mailboxes: Vec<_> = names.iter().map(|name| (name.as_str(), "generic")).collect();
     let mut snapshot = sample::snapshot(&sample::plan(&["ses"], &mailboxes));
-    snapshot.lanes.retain(|lane, _| lane.mailbox.as_str().starts_with("mailbox-"));
-    for (lane, state) in &mut snapshot.lanes {
+    Arc::make_mut(&mut snapshot.lanes).retain(|lane, _| lane.mailbox.as_str().starts_with("mailbox-"));
+    for (lane, state) in Arc::make_mut(&mut snapshot.lanes) {
         Arc::make_mut(state).last = Some(Arc::new(sample::settled(lane, "generic", Outcome::Inbox)));
     }
     snapshot

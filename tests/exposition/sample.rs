@@ -218,8 +218,9 @@ pub fn snapshot(plan: &Plan) -> Snapshot {
         pending: BTreeMap::from([
             (Token::from_bytes([1; 16]), pending(lane("receipts", "ses", "gmail-1"), "gmail")),
             (Token::from_bytes([2; 16]), pending(lane("receipts", "ses", "removed"), "generic")),
-        ]),
-        lanes,
+        ])
+        .into(),
+        lanes: lanes.into(),
         mailboxes: BTreeMap::from([
             ("gmail-1".into(), MailboxState { up: Some(true), fault: None, last_read_at: Some(at(95)) }),
             ("never-tried".into(), MailboxState::default()),
@@ -231,12 +232,14 @@ pub fn snapshot(plan: &Plan) -> Snapshot {
                     last_read_at: None,
                 },
             ),
-        ]),
+        ])
+        .into(),
         routes: BTreeMap::from([
             ("direct".into(), RouteState { last: Some(HandoffResult::Unreachable) }),
             ("never-tried".into(), RouteState::default()),
             ("ses".into(), RouteState { last: Some(HandoffResult::Refused) }),
-        ]),
+        ])
+        .into(),
         store_writable: Some(true),
         reload: ReloadState { successful: Some(false), succeeded_at: Some(at(-5)) },
     }

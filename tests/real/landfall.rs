@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,7 @@ impl Setup {
         let complaints = String::from_utf8_lossy(&output.stderr);
         let document: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}\n{complaints}"));
+        assert_eq!(beyond_the_schema(&document), Vec::<String>::new(), "{document:#}");
         (output.status.code().unwrap(), document["seeds"].as_array().unwrap().clone())
     }
 
@@ -147,6 +148,13 @@ impl Setup {
     pub fn database(&self) -> PathBuf {
         self.dir.join("landfall.db")
     }
+}
+
+/// What of a result `docs/probe.schema.json` does not foresee.
+fn beyond_the_schema(document: &Value) -> Vec<String> {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/probe.schema.json")).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    validator.iter_errors(document).map(|error| format!("{error} at {}", error.instance_path())).collect()
 }
 
 /// Runs a command of the program to its end.
@@ -253,6 +261,14 @@ impl Daemon {
         let log: Vec<String> = self.log.iter().collect();
         assert!(status.success(), "{status}\n{}", log.join("\n"));
         (took, log.join("\n"))
+    }
+
+    /// Sends a signal that ends the daemon; gives how long that took, and its exit status.
+    pub fn signalled(mut self, name: &str) -> (Duration, ExitStatus) {
+        let began = Instant::now();
+        self.signal(name);
+        let status = self.child.wait().unwrap();
+        (began.elapsed(), status)
     }
 
     /// SIGKILL: no goodbye.

@@ -1,10 +1,12 @@
 //! The daemon over time: what is missing and what merely could not be looked at, late and doubled copies, foreign mail, mailboxes that hang.
 
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::landfall::{Daemon, Setup, pause};
+use crate::landfall::{Daemon, Setup, landfall, pause};
 use crate::the_world;
 use crate::world::wait_for;
 
@@ -215,4 +217,80 @@ fn sigterm_finishes_what_is_in_smtp_and_exits_in_time() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
     assert!(log.contains("stopped"));
+}
+
+/// Resident memory in MiB.
+fn resident(daemon: &Daemon) -> f64 {
+    daemon.metric("process_resident_memory_bytes", &[]).unwrap() / f64::from(1 << 20)
+}
+
+#[test]
+fn a_hundred_thousand_messages_in_the_inbox_cost_neither_memory_nor_time() {
+    let world = the_world();
+    let mailbox = world.user("alpha.test", "huge1").unwrap();
+    world.fill(&mailbox, (0..100_000).map(foreign)).unwrap();
+    let setup = Setup::new(world, "huge1")
+        .mailbox("m", &mailbox, "")
+        .probe("p", "{ routes: [relay], mailboxes: [m], every: 5s, deadline: 60s }");
+    let daemon = Daemon::start(&setup);
+    daemon.until_metric("landfall_seeds_settled_total", &["outcome=\"inbox\""], 2.0, LONG * 3);
+    let before = resident(&daemon);
+    // Every cursor is void now, and every message is new.
+    world.doveadm(&mailbox, &["mailbox", "update", "--uid-validity", "8888888", "INBOX"], &[]).unwrap();
+    world.doveadm(&mailbox, &["kick", &mailbox.address], &[]).unwrap_or_default();
+    let so_far = count(&daemon, "inbox");
+    daemon.until_metric("landfall_seeds_settled_total", &["outcome=\"inbox\""], so_far + 3.0, LONG * 3);
+    let after = resident(&daemon);
+    assert!(after - before < 30.0, "from {before} MiB to {after} MiB");
+    for outcome in ["missing", "unobserved", "other"] {
+        assert_eq!(count(&daemon, outcome), 0.0, "{outcome}");
+    }
+}
+
+/// A daemon with a seed in the hands of a server that never says a word.
+fn hanging(name: &str) -> (Setup, Daemon, TcpListener) {
+    let world = the_world();
+    let mailbox = world.user("alpha.test", name).unwrap();
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = mute.local_addr().unwrap().port();
+    let setup = Setup::new(world, name)
+        .route("mute", &format!("{{ identity: good, smtp: {{ host: 127.0.0.1, port: {port}, tls: none }} }}"))
+        .mailbox("m", &mailbox, "")
+        .probe("p", "{ routes: [mute], mailboxes: [m], every: 1h, deadline: 30s }");
+    let daemon = Daemon::start(&setup);
+    (setup, daemon, mute)
+}
+
+#[test]
+fn whoever_hangs_does_not_keep_the_daemon_from_stopping_in_time() {
+    let (_setup, daemon, mute) = hanging("hang1");
+    let _smtp = mute.accept().unwrap();
+    let mut half = TcpStream::connect(daemon.web).unwrap();
+    half.write_all(b"GET /metrics HTT").unwrap();
+    let (took, log) = daemon.terminate();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(log.contains("without waiting any longer"), "{log}");
+    assert!(log.contains("in_smtp=1"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_the_daemon_at_once() {
+    let (_setup, daemon, mute) = hanging("hang2");
+    let _smtp = mute.accept().unwrap();
+    daemon.signal("INT");
+    daemon.until("not ready", LONG, || daemon.get("/-/ready").is_none_or(|(status, _)| status != 200));
+    let (took, status) = daemon.signalled("INT");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn one_database_has_one_daemon_and_a_killed_one_does_not_keep_it() {
+    let (setup, daemon, _mute) = hanging("lock1");
+    let second = landfall(&setup.dir.join("landfall.yaml"), "run", &["--web.listen-address=127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(2));
+    let complaint = String::from_utf8_lossy(&second.stderr);
+    assert!(complaint.contains("another landfall is using the database"), "{complaint}");
+    daemon.kill();
+    drop(Daemon::start(&setup));
 }

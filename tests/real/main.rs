@@ -5,6 +5,7 @@
 mod world;
 
 mod bounces;
+mod judge;
 mod landfall;
 mod landing;
 mod lifecycle;

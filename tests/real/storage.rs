@@ -12,11 +12,12 @@ use crate::the_world;
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Self {
-        fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).status().unwrap();
+    fn mount() -> Self {
+        let at = std::env::temp_dir().join(format!("landfall-disk-{}", std::process::id()));
+        fs::create_dir_all(&at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&at).status().unwrap();
         assert!(mounted.success(), "mounting needs root");
-        Self(at.to_owned())
+        Self(at)
     }
 
     /// Takes up all that is free.
@@ -42,6 +43,7 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         drop(Command::new("umount").arg("-l").arg(&self.0).status());
+        drop(fs::remove_dir(&self.0));
     }
 }
 
@@ -52,9 +54,10 @@ fn a_full_disk_stops_sending_keeps_serving_says_so_and_heals() {
     let setup = Setup::new(world, "disk1")
         .mailbox("m", &mailbox, "")
         .probe("p", "{ routes: [relay], mailboxes: [m], every: 1s, deadline: 60s }");
-    let disk = SmallDisk::mount(&setup.dir.join("disk"));
+    let disk = SmallDisk::mount();
     let config = setup.write();
-    let text = fs::read_to_string(&config).unwrap().replace("/landfall.db", "/disk/landfall.db");
+    let database = |directory: &Path| directory.join("landfall.db").display().to_string();
+    let text = fs::read_to_string(&config).unwrap().replace(&database(&setup.dir), &database(&disk.0));
     fs::write(&config, text).unwrap();
 
     let limit = Duration::from_secs(60);

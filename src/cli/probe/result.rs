@@ -1,16 +1,23 @@
 //! How it went: a table for people, JSON for programs, and the exit status.
 
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::{Format, Output, Verdict};
-use crate::model::{Bounce, Finding, Handoff, Outcome, Settled};
+use crate::model::{Bounce, Finding, Handoff, Lane, Outcome, Settled};
 
-/// The JSON document: one object a seed.
+/// The most findings of a seed that the table shows; JSON has all.
+const SHOWN: usize = 3;
+
+/// The JSON document: one object a seed that has ended, and the lanes of the others.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     seeds: Vec<Seed<'a>>,
+    /// The lanes of the seeds that had not ended.
+    interrupted: &'a [Lane],
 }
 
 #[derive(Debug, Serialize)]
@@ -55,22 +62,36 @@ struct Auth<'a> {
 }
 
 /// Tells the results and gives the exit status: 0 where every seed met its expectation, 1 where one did not, 3 where nobody could tell.
-pub(super) fn tell(settled: &[Arc<Settled>], interrupted: usize, format: Format, out: &mut Output<'_>) -> Verdict {
-    match format {
+/// A reader who has seen enough (`| head`) changes nothing about it.
+///
+/// # Errors
+/// When the results could not be written.
+pub(super) fn tell(
+    settled: &[Arc<Settled>],
+    interrupted: &[Lane],
+    format: Format,
+    out: &mut Output<'_>,
+) -> io::Result<Verdict> {
+    let told = match format {
         Format::Json => {
-            let document = Document { seeds: settled.iter().map(|settled| seed(settled)).collect() };
-            out.json(&document);
+            let document = Document { seeds: settled.iter().map(|settled| seed(settled)).collect(), interrupted };
+            out.json(&document)
         }
-        Format::Text => out.say(&table(settled, interrupted)),
+        Format::Text => out.say(&table(settled, interrupted.len())),
+    };
+    if let Err(error) = told
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(error);
     }
     let met = settled.iter().map(|settled| settled.expected());
-    if met.clone().any(|met| met == Some(false)) {
+    Ok(if met.clone().any(|met| met == Some(false)) {
         Verdict::Bad
-    } else if interrupted > 0 || met.clone().any(|met| met.is_none()) {
+    } else if !interrupted.is_empty() || met.clone().any(|met| met.is_none()) {
         Verdict::Unknown
     } else {
         Verdict::Good
-    }
+    })
 }
 
 fn seed(settled: &Settled) -> Seed<'_> {
@@ -128,17 +149,15 @@ fn table(settled: &[Arc<Settled>], interrupted: usize) -> String {
     ];
     rows.extend(settled.iter().map(|settled| row(settled)));
     let widths: Vec<usize> = (0..10)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for (at, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{:1$}", "", width.saturating_sub(cell.width())));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
-        let reason = at.checked_sub(1).and_then(|at| settled.get(at)).and_then(|settled| reason(settled));
-        if let Some(reason) = reason {
-            text.push_str(&format!("   {reason}\n"));
-        }
+        text.extend(at.checked_sub(1).and_then(|at| settled.get(at)).into_iter().flat_map(|settled| reasons(settled)));
     }
     let good = settled.iter().filter(|settled| settled.expected() == Some(true)).count();
     let unseen = settled.iter().filter(|settled| settled.expected().is_none()).count();
@@ -176,21 +195,13 @@ fn row(settled: &Settled) -> [String; 10] {
     ]
 }
 
-/// What the route said, or the sender was told, where it matters.
-fn reason(settled: &Settled) -> Option<String> {
-    if let Some(bounce) = &settled.bounce {
-        let by = bounce.remote_mta.as_deref().map(|mta| format!(" by {mta}")).unwrap_or_default();
-        return Some(format!("returned{by}: {} {}", bounce.status.as_deref().unwrap_or_default(), bounce.diagnostic));
-    }
-    let handoff = handoff(settled)?;
-    if handoff.result == "accepted" {
-        return None;
-    }
-    let word = handoff.cause.unwrap_or(handoff.result);
-    let codes = [handoff.code.map(|code| code.to_string()), handoff.enhanced.map(String::from)];
-    let codes: Vec<_> = codes.into_iter().flatten().collect();
-    // A refused connection shows its words, a reply its codes as well.
-    let said = handoff.text.map(|text| text.replace('\n', " ")).unwrap_or_default();
-    let codes = if handoff.cause.is_some() { String::new() } else { format!("{} ", codes.join(" ")) };
-    Some(format!("{word} in the {} phase: {codes}{said}", handoff.phase))
+/// What is wrong, worst first, each with what to do.
+fn reasons(settled: &Settled) -> impl Iterator<Item = String> {
+    settled.findings.iter().take(SHOWN).map(|finding| {
+        let Finding { title, evidence, remedy, .. } = finding;
+        format!("    {title}: {evidence}\n      -> {remedy}\n")
+    })
 }
+
+#[cfg(test)]
+mod tests;

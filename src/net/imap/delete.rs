@@ -5,7 +5,8 @@
 //! ever closed with CLOSE, which expunges as well.
 
 use crate::net::imap::command::Command;
-use crate::net::imap::fault::Fault;
+use crate::net::imap::fault::{Fault, specific};
+use crate::net::imap::response::Condition;
 use crate::net::imap::session::Imap;
 
 /// What became of a message that was to be deleted.
@@ -17,7 +18,8 @@ pub enum Deleted {
     Gone,
     /// The message with that UID is somebody else's. It was not touched.
     NotOurs,
-    /// The server cannot delete one message alone, or the folder is read-only. Nothing was touched.
+    /// The server cannot delete one message alone, the folder is read-only, or deleting is refused in it. The message is still there
+    /// (flagged as deleted, where flagging was allowed and removing was not).
     Unsupported,
 }
 
@@ -52,8 +54,19 @@ impl Imap {
             Some(header) if !is_ours(&header.fields) => return Ok(Deleted::NotOurs),
             Some(_) => {}
         }
-        self.command("STORE", Command::new(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"))).await?;
-        self.command("EXPUNGE", Command::new(&format!("UID EXPUNGE {uid}"))).await?;
+        let flag = format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)");
+        if !self.may("STORE", &flag).await? || !self.may("EXPUNGE", &format!("UID EXPUNGE {uid}")).await? {
+            return Ok(Deleted::Unsupported);
+        }
         Ok(Deleted::Done)
+    }
+
+    /// Runs a command; `false` where the server will not do it here (an access control list without that right): that is no
+    /// trouble of the mailbox. A refusal that concerns the whole account is.
+    async fn may(&mut self, step: &'static str, command: &str) -> Result<bool, Fault> {
+        let keep = self.limits.header;
+        let status = self.run(step, Command::new(command), keep, |_| Ok(())).await?;
+        let refused = status.condition == Condition::No && specific(&status).is_none();
+        if status.is_ok() || refused { Ok(!refused) } else { Err(self.refused(step, status)) }
     }
 }

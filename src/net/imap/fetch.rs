@@ -219,12 +219,14 @@ impl Imap {
             headers.insert(uid, Header { uid, arrived_at, size, fields });
             Ok(())
         };
+        // Only the first bytes (RFC 3501 §6.4.5): a stranger's message with a header field of megabytes would be more than one answer may
+        // hold, at every attempt, so that what came after it was never read.
+        let keep = self.limits.header;
         let command = format!(
-            "UID FETCH {} (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({})])",
+            "UID FETCH {} (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({})]<0.{keep}>)",
             range(first_uid, last_uid),
             fields.join(" ")
         );
-        let keep = self.limits.header;
         self.fetch(&command, keep, take).await?;
         Ok(headers.into_values().collect())
     }

@@ -12,6 +12,10 @@ use crate::net::imap::fault::{Fault, Refusal};
 use crate::net::imap::response::{Response, Status};
 use crate::net::imap::session::Imap;
 
+/// A server that ends an IDLE sooner than this by itself does not do it, whatever it calls that. Asking it again at once would go on
+/// for ever, many times a second.
+const HONEST: Duration = Duration::from_secs(1);
+
 /// Why waiting ended. In every case the session is ready for the next command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdleEnd {
@@ -21,7 +25,7 @@ pub enum IdleEnd {
     Woken,
     /// Nothing happened within the limit.
     TimedOut,
-    /// The server does not do it, or not now: poll instead.
+    /// The server does not do it, or not now (it says no, or ends it by itself within a second): poll instead.
     Refused(Refusal),
 }
 
@@ -45,14 +49,12 @@ impl Imap {
         let entered =
             timeout(patience, self.enter_idle(&tag)).await.map_err(|_| Fault::timeout("IDLE", patience))??;
         let end = match entered {
-            Some(status) => ended(&status),
+            Some(status) => refused(&status),
             None => {
                 // Little is expected now, so little room is held.
                 self.framer.relax();
-                let waited =
-                    timeout(limit, self.wait(&tag, wake)).await.unwrap_or(Ok(Waited::For(IdleEnd::TimedOut)))?;
-                match waited {
-                    Waited::Ended(status) => ended(&status),
+                match self.wait_within(&tag, limit, wake).await? {
+                    Waited::Ended(end) => end,
                     Waited::For(end) => {
                         timeout(patience, self.leave_idle(&tag))
                             .await
@@ -79,21 +81,44 @@ impl Imap {
         }
     }
 
-    async fn wait(&mut self, tag: &str, wake: impl Future<Output = ()>) -> Result<Waited, Fault> {
+    /// Waits for at most `limit`. What ends at once by itself is no waiting.
+    async fn wait_within(
+        &mut self,
+        tag: &str,
+        limit: Duration,
+        wake: impl Future<Output = ()>,
+    ) -> Result<Waited, Fault> {
+        let soon = HONEST.min(limit);
+        let mut waiting = pin!(self.wait(tag, wake));
+        if let Ok(waited) = timeout(soon, &mut waiting).await {
+            return Ok(match waited? {
+                Told::Ended(status) => Waited::Ended(refused(&status)),
+                Told::Over(end) => Waited::For(end),
+            });
+        }
+        match timeout(limit.saturating_sub(soon), waiting).await {
+            Ok(Ok(Told::Ended(status))) => Ok(Waited::Ended(ended(&status))),
+            Ok(Ok(Told::Over(end))) => Ok(Waited::For(end)),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Ok(Waited::For(IdleEnd::TimedOut)),
+        }
+    }
+
+    async fn wait(&mut self, tag: &str, wake: impl Future<Output = ()>) -> Result<Told, Fault> {
         let mut wake = pin!(wake);
         while !self.changed {
             let response = tokio::select! {
                 biased;
-                () = &mut wake => return Ok(Waited::For(IdleEnd::Woken)),
+                () = &mut wake => return Ok(Told::Over(IdleEnd::Woken)),
                 response = self.receive("IDLE") => response?,
             };
             match response {
                 // Dovecot: `* OK Still here`.
                 Response::Data(_) | Response::Continue => {}
-                Response::Tagged { tag: whose, status } => return own(tag, &whose, status).map(Waited::Ended),
+                Response::Tagged { tag: whose, status } => return own(tag, &whose, status).map(Told::Ended),
             }
         }
-        Ok(Waited::For(IdleEnd::Changed))
+        Ok(Told::Over(IdleEnd::Changed))
     }
 
     /// Sends DONE and waits for the tagged answer, whatever it says.
@@ -108,9 +133,17 @@ impl Imap {
     }
 }
 
-enum Waited {
+/// What was heard while waiting.
+enum Told {
     /// The server has ended the command by itself.
     Ended(Status),
+    /// There is a reason to end it.
+    Over(IdleEnd),
+}
+
+enum Waited {
+    /// The server has ended the command by itself.
+    Ended(IdleEnd),
     /// The command goes on and must be ended.
     For(IdleEnd),
 }
@@ -119,6 +152,10 @@ fn own(tag: &str, whose: &str, status: Status) -> Result<Status, Fault> {
     if tag == whose { Ok(status) } else { Err(Fault::protocol("IDLE was answered with another tag")) }
 }
 
+fn refused(status: &Status) -> IdleEnd {
+    IdleEnd::Refused(Refusal::new(status))
+}
+
 fn ended(status: &Status) -> IdleEnd {
-    if status.is_ok() { IdleEnd::TimedOut } else { IdleEnd::Refused(Refusal::new(status)) }
+    if status.is_ok() { IdleEnd::TimedOut } else { refused(status) }
 }

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret as _;
+use secrecy::zeroize::Zeroizing;
 
 use crate::model::{Command, Credentials, Handoff, Phase, Unreachable};
 use crate::net::smtp::fault::{answered, unreachable};
@@ -26,11 +27,14 @@ impl Session<'_, '_> {
             return Err(refuse("the user name or the password holds a NUL byte".into()));
         }
         let offered = |mechanism: &str| self.extensions.auth.iter().any(|known| known == mechanism);
+        let plain = Zeroizing::new(STANDARD.encode(Zeroizing::new(format!("\0{username}\0{password}")).as_bytes()));
+        let login = [username, password].map(|secret| Zeroizing::new(STANDARD.encode(secret)));
+        let [user, pass] = &login;
+        let secrets = [password, &plain, user, pass];
         if offered("PLAIN") {
-            let response = STANDARD.encode(format!("\0{username}\0{password}"));
-            self.plain(&response).await
+            self.plain(&plain).await.map_err(|handoff| withheld(handoff, &secrets))
         } else if offered("LOGIN") {
-            self.login(&STANDARD.encode(username), &STANDARD.encode(password)).await
+            self.login(user, pass).await.map_err(|handoff| withheld(handoff, &secrets))
         } else if self.extensions.auth.is_empty() {
             Err(refuse("the server offers no AUTH".into()))
         } else {
@@ -57,4 +61,35 @@ impl Session<'_, '_> {
         let reply = self.ask(password).await?;
         if reply.code == 235 { Ok(()) } else { Err(answered(Command::Auth, reply)) }
     }
+}
+
+/// So much of a secret gives it away: texts are cut, and may end within it.
+const TELLING: usize = 12;
+
+/// The handoff without the server's words where they repeat the credentials: some answer a command that they do not know with the
+/// command, and the words go to the store, the log and the pages.
+fn withheld(mut handoff: Handoff, secrets: &[&str]) -> Handoff {
+    let tells = |text: &str| {
+        let text = text.to_lowercase();
+        let start = |secret: &str| secret.chars().take(TELLING).collect::<String>().to_lowercase();
+        secrets.iter().any(|secret| !secret.is_empty() && text.contains(&start(secret)))
+    };
+    let hide = |text: &mut String| {
+        if tells(text) {
+            *text = "(a text that repeats the credentials)".into();
+        }
+    };
+    match &mut handoff {
+        Handoff::Accepted { reply, .. } | Handoff::Refused { reply, .. } | Handoff::Deferred { reply, .. } => {
+            hide(&mut reply.text);
+        }
+        Handoff::Unreachable { detail, reply, .. } => {
+            hide(detail);
+            if let Some(reply) = reply {
+                hide(&mut reply.text);
+            }
+        }
+        Handoff::Ambiguous { detail } => hide(detail),
+    }
+    handoff
 }

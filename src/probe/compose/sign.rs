@@ -16,6 +16,8 @@ use secrecy::ExposeSecret as _;
 use thiserror::Error;
 
 use crate::model::{DkimKey, SecretError};
+use crate::syntax::canonical::Canonicalization::Relaxed;
+use crate::syntax::canonical::{Pieces, name, pieces};
 
 /// Why a message could not be signed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -51,10 +53,9 @@ pub(super) fn sign(message: &[u8], key: &DkimKey, token_header: &str, now: Times
     let secret = key.key.read()?;
     let signer = Signer::from_pem(secret.expose_secret())
         .map_err(|reason| SignError::Key { domain: key.domain.clone(), reason })?;
-    let (header, body) = split(message);
-    let fields = fields(header);
+    let Pieces { fields, body } = pieces(message);
     let names = signed_names(&fields, token_header);
-    let hash = STANDARD.encode(digest::digest(&digest::SHA256, &relaxed_body(body)));
+    let hash = body_hash(body);
     let unsigned = format!(
         "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;\r\n\td={}; s={}; t={};\r\n\th={};\r\n\tbh={hash};\r\n\tb=",
         signer.algorithm(),
@@ -68,6 +69,13 @@ pub(super) fn sign(message: &[u8], key: &DkimKey, token_header: &str, now: Times
     let mut out = format!("{unsigned}{}\r\n", folded(&STANDARD.encode(signature))).into_bytes();
     out.extend_from_slice(message);
     Ok(out)
+}
+
+/// What goes into `bh=`.
+fn body_hash(body: &[u8]) -> String {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    Relaxed.body(body, |piece| hash.update(piece));
+    STANDARD.encode(hash.finish())
 }
 
 /// A private key.
@@ -116,31 +124,8 @@ impl Signer {
     }
 }
 
-/// The header section with its last line end, and the body.
-fn split(message: &[u8]) -> (&[u8], &[u8]) {
-    let end = message.windows(4).position(|four| four == b"\r\n\r\n").map_or(message.len(), |at| at + 2);
-    let (header, rest) = message.split_at_checked(end).unwrap_or((message, &[]));
-    (header, rest.strip_prefix(b"\r\n").unwrap_or(rest))
-}
-
-/// The fields of a header section, each with its folds and without its last line end.
-fn fields(header: &[u8]) -> Vec<Vec<u8>> {
-    let mut fields: Vec<Vec<u8>> = Vec::new();
-    for line in header.split_inclusive(|b| *b == b'\n') {
-        match fields.last_mut() {
-            Some(field) if line.starts_with(b" ") || line.starts_with(b"\t") => field.extend_from_slice(line),
-            _ => fields.push(line.to_vec()),
-        }
-    }
-    fields
-}
-
-fn name(field: &[u8]) -> &[u8] {
-    field.split(|b| *b == b':').next().unwrap_or_default().trim_ascii_end()
-}
-
 /// What goes into `h=`: a field that the message has, once for each time it has it, and From once more.
-fn signed_names(fields: &[Vec<u8>], token_header: &str) -> Vec<String> {
+fn signed_names(fields: &[&[u8]], token_header: &str) -> Vec<String> {
     let mut names = Vec::new();
     for wanted in SIGNED.into_iter().chain([token_header]) {
         let count = fields.iter().filter(|field| name(field).eq_ignore_ascii_case(wanted.as_bytes())).count();
@@ -151,60 +136,17 @@ fn signed_names(fields: &[Vec<u8>], token_header: &str) -> Vec<String> {
 }
 
 /// The bytes that are signed (RFC 6376 §3.7): the named fields, the last of a name first (§5.4.2), and the signature field with an empty `b=`.
-fn signing_input(fields: &[Vec<u8>], names: &[String], signature: &[u8]) -> Vec<u8> {
-    let mut left: Vec<&Vec<u8>> = fields.iter().collect();
+fn signing_input(fields: &[&[u8]], names: &[String], signature: &[u8]) -> Vec<u8> {
+    let mut left = fields.to_vec();
     let mut input = Vec::new();
     for wanted in names {
         if let Some(at) = left.iter().rposition(|field| name(field).eq_ignore_ascii_case(wanted.trim().as_bytes())) {
-            input.extend_from_slice(&relaxed_field(left.remove(at)));
+            input.extend_from_slice(&Relaxed.field(left.remove(at)));
             input.extend_from_slice(b"\r\n");
         }
     }
-    input.extend_from_slice(&relaxed_field(signature));
+    input.extend_from_slice(&Relaxed.field(signature));
     input
-}
-
-/// RFC 6376 §3.4.2: the name in lower case, folds removed, white space collapsed.
-fn relaxed_field(field: &[u8]) -> Vec<u8> {
-    let mut out = name(field).to_ascii_lowercase();
-    out.push(b':');
-    let value = field.iter().position(|b| *b == b':').and_then(|at| field.get(at + 1..)).unwrap_or_default();
-    let words: Vec<&[u8]> = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-    out.extend_from_slice(&words.join(&b' '));
-    out
-}
-
-/// RFC 6376 §3.4.4: white space collapsed, none at line ends, no empty lines at the end.
-fn relaxed_body(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len());
-    let mut empty = 0;
-    for line in body.split(|b| *b == b'\n') {
-        let line = collapsed(line.strip_suffix(b"\r").unwrap_or(line));
-        if line.is_empty() {
-            empty += 1;
-            continue;
-        }
-        out.extend(std::iter::repeat_n(*b"\r\n", std::mem::take(&mut empty)).flatten());
-        out.extend_from_slice(&line);
-        out.extend_from_slice(b"\r\n");
-    }
-    out
-}
-
-fn collapsed(line: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(line.len());
-    let mut blank = false;
-    for byte in line {
-        if matches!(byte, b' ' | b'\t') {
-            blank = true;
-            continue;
-        }
-        if std::mem::take(&mut blank) {
-            out.push(b' ');
-        }
-        out.push(*byte);
-    }
-    out
 }
 
 /// Names with colons between, as many on a line as fit.

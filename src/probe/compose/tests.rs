@@ -1,3 +1,5 @@
+//! The composed message, the built-in one and templates, good and bad.
+
 use std::sync::Arc;
 use std::time::Duration;
 

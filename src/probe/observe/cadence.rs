@@ -161,6 +161,7 @@ mod tests {
             seen_at: at(1),
             message: Arc::from(&b""[..]),
             truncated: false,
+            tab: None,
         }));
         assert_ne!(due(at(600), POLL, looked(600, 600), pending.iter(), [].iter()), Due::Now(Look::Sweep));
     }

@@ -15,15 +15,16 @@ pub struct Marks {
     senders: Vec<String>,
 }
 
+/// More words that look like tokens than any header of ours has; each costs a look into the books.
+const MOST_TOKENS: usize = 8;
+
 /// What the fetched headers of a message say about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Suspect {
-    /// It carries what looks like our tokens: Message-IDs of others do, too.
-    Tokens(Vec<Token>),
-    /// It is from one of our identities and carries no token in its headers, so its text is worth reading.
-    Ours,
-    /// It is none of our business.
-    Foreign,
+pub struct Suspect {
+    /// What looks like our tokens: Message-IDs of others do, too.
+    pub tokens: Vec<Token>,
+    /// It is from one of our identities, so that its text is worth reading where its headers hold no token of ours.
+    pub is_ours: bool,
 }
 
 impl Marks {
@@ -50,17 +51,11 @@ impl Marks {
 
     /// What `fields`, as fetched, say about their message.
     pub fn suspect(&self, fields: &[u8]) -> Suspect {
-        let tokens: Vec<Token> = Token::candidates(fields).collect();
-        if !tokens.is_empty() {
-            return Suspect::Tokens(tokens);
-        }
+        let tokens = Token::candidates(fields).take(MOST_TOKENS).collect();
         let fields = String::from_utf8_lossy(fields).to_ascii_lowercase();
-        let words = fields.split(|c: char| c.is_whitespace() || "<>,;:\"()".contains(c));
-        if words.into_iter().any(|word| self.senders.iter().any(|sender| sender == word)) {
-            Suspect::Ours
-        } else {
-            Suspect::Foreign
-        }
+        let mut words = fields.split(|c: char| c.is_whitespace() || "<>,;:\"()".contains(c));
+        let is_ours = words.any(|word| self.senders.iter().any(|sender| sender == word));
+        Suspect { tokens, is_ours }
     }
 }
 
@@ -75,6 +70,7 @@ pub fn body_tokens(message: &[u8]) -> Vec<Token> {
         texts.chain(htmls).flat_map(|text| Token::candidates(text.as_bytes()).collect::<Vec<_>>()).collect();
     tokens.sort();
     tokens.dedup();
+    tokens.truncate(MOST_TOKENS);
     tokens
 }
 
@@ -92,18 +88,27 @@ mod tests {
         for fields in
             [format!("X-Landfall-Seed: {token}\r\n\r\n"), format!("Message-ID:\r\n <{token}@shop.example>\r\n")]
         {
-            assert_eq!(marks().suspect(fields.as_bytes()), Suspect::Tokens(vec![token]));
+            assert_eq!(marks().suspect(fields.as_bytes()).tokens, [token]);
         }
     }
 
     #[test]
-    fn our_own_sender_without_a_token_is_worth_reading_and_others_are_not() {
-        assert_eq!(
-            marks().suspect(b"From: \"Shop\" <No-Reply@Shop.example>\r\nMessage-ID: <0100abc@ses>\r\n"),
-            Suspect::Ours
-        );
-        assert_eq!(marks().suspect(b"From: no-reply@shop.example.evil.test\r\n"), Suspect::Foreign);
-        assert_eq!(marks().suspect(b"From: x@y\r\nMessage-ID: <1@y>\r\n\0\xff"), Suspect::Foreign);
+    fn our_own_sender_is_known_whatever_a_relay_made_of_the_message_id() {
+        for fields in [
+            "From: \"Shop\" <No-Reply@Shop.example>\r\nMessage-ID: <0100abc@ses>\r\n",
+            "From: no-reply@shop.example\r\nMessage-ID: <0123456789abcdef0123456789abcdef@relay>\r\n",
+        ] {
+            assert!(marks().suspect(fields.as_bytes()).is_ours, "{fields}");
+        }
+        for fields in ["From: no-reply@shop.example.evil.test\r\n", "From: x@y\r\nMessage-ID: <1@y>\r\n\0\u{fffd}"] {
+            assert_eq!(marks().suspect(fields.as_bytes()), Suspect { tokens: Vec::new(), is_ours: false }, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_header_full_of_tokens_costs_a_few_looks_only() {
+        let fields: String = (0..=255_u8).map(|n| format!("{} ", Token::from_bytes([n; 16]))).collect();
+        assert_eq!(marks().suspect(fields.as_bytes()).tokens.len(), MOST_TOKENS);
     }
 
     #[test]

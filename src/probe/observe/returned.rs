@@ -10,9 +10,9 @@ use std::time::Duration;
 use tracing::{debug, info};
 
 use crate::model::{Bounce, BounceAction, Finding, Returned, Severity, Token};
+use crate::probe::evidence::Evidence;
 use crate::probe::ledger::Ledger;
 use crate::probe::observe::session::{Context, Trouble};
-use crate::probe::settle::Evidence;
 use crate::syntax::dsn::Notice;
 
 /// How often to ask whether the handoff of a seed that has bounced is over, and how long to wait in between: a relay on the same machine can

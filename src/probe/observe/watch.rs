@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const AUTH_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause after refused credentials.
 const LONGEST_AUTH_PAUSE: Duration = Duration::from_mins(15);
+/// A session that lived this long was a good one, and its end is nothing to be told.
+const GOOD_LIFE: Duration = Duration::from_mins(1);
 /// How often to look for seeds that have been kept long enough.
 const EXPIRE_EVERY: Duration = Duration::from_mins(10);
 
@@ -34,15 +36,27 @@ pub struct Watch<L> {
     wake: Arc<Notify>,
     looked: Looked,
     expired_at: Option<Timestamp>,
-    /// The inbox was read since the last failure.
-    healthy: bool,
+    /// When this session had first read all that was due; `None` while it has not.
+    healthy_since: Option<Timestamp>,
+    /// Sessions in a row that did not come that far.
     failures: u32,
+    /// Sessions in a row that did, and broke soon after.
+    short_lives: u32,
 }
 
 impl<L: Ledger> Watch<L> {
     /// A watch that has not begun.
     pub fn new(context: Context<L>, rng: Rng, wake: Arc<Notify>) -> Self {
-        Self { context, rng, wake, looked: Looked::default(), expired_at: None, healthy: false, failures: 0 }
+        Self {
+            context,
+            rng,
+            wake,
+            looked: Looked::default(),
+            expired_at: None,
+            healthy_since: None,
+            failures: 0,
+            short_lives: 0,
+        }
     }
 
     /// Watches until `stop`. Whatever happens to this mailbox happens to no other.
@@ -73,14 +87,12 @@ impl<L: Ledger> Watch<L> {
         while !stop.is_cancelled() {
             let now = self.context.clock.now();
             match self.due(now) {
-                Due::Now(look) => {
-                    self.look(session, look).await?;
-                    self.succeeded();
-                }
+                Due::Now(look) => self.look(session, look).await?,
                 Due::At(at) => {
+                    self.succeeded(now);
                     if self.expired_at.is_none_or(|last| elapsed(last, now) >= EXPIRE_EVERY) {
-                        session.expire().await?;
                         self.expired_at = Some(now);
+                        session.expire().await?;
                     }
                     idles = self.wait(session, at, idles, stop).await?;
                 }
@@ -137,53 +149,81 @@ impl<L: Ledger> Watch<L> {
         session.idle(self.context.mailbox.provider.idle_limit, wake).await
     }
 
-    fn succeeded(&mut self) {
+    /// All that was due has been read.
+    fn succeeded(&mut self, now: Timestamp) {
         if self.failures > 0 {
             info!(mailbox = %self.context.mailbox.name, failures = self.failures, "the mailbox can be read again");
+            self.failures = 0;
         }
-        self.healthy = true;
-        self.failures = 0;
+        self.healthy_since.get_or_insert(now);
     }
 
-    /// Records what went wrong, and says how long to wait. The first failure of a mailbox that was read before is not called down:
-    /// servers end sessions as they please, and the next connection tells more.
+    /// Records what went wrong, and says how long to wait.
     async fn failed(&mut self, trouble: Trouble) -> Duration {
+        let end = self.end_of_session();
         let mailbox = &self.context.mailbox.name;
-        let passing = std::mem::replace(&mut self.healthy, false);
-        if !passing {
-            self.failures = self.failures.saturating_add(1);
-        }
-        match trouble {
+        let fault = match trouble {
+            Trouble::Mailbox(fault) => fault,
             Trouble::Ledger(error) => {
                 warn!(%mailbox, %error, "could not keep the books of a mailbox");
-                pause(FIRST_PAUSE, LONGEST_PAUSE, self.failures, self.rng.jitter())
+                return pause(FIRST_PAUSE, LONGEST_PAUSE, self.failures.max(self.short_lives), self.rng.jitter());
             }
-            Trouble::Mailbox(fault) => {
-                let reason = fault.reason.as_str();
-                if passing {
-                    info!(%mailbox, reason, error = %fault, "the session with a mailbox broke: connecting again");
-                } else {
-                    warn!(%mailbox, reason, error = %fault, failures = self.failures, "could not read a mailbox");
-                }
-                let said = self.context.ledger.mailbox_failed(mailbox, fault.reason, &fault.detail, !passing).await;
-                if let Err(error) = said {
-                    warn!(%mailbox, %error, "could not record the failure of a mailbox");
-                }
-                self.pause_after(&fault, passing)
+        };
+        let (reason, failures) = (fault.reason.as_str(), self.failures);
+        if end == End::Failure {
+            warn!(%mailbox, reason, error = %fault, failures, "could not read a mailbox");
+        } else {
+            info!(%mailbox, reason, error = %fault, "the session with a mailbox broke: connecting again");
+        }
+        let down = end == End::Failure;
+        if let Err(error) = self.context.ledger.mailbox_failed(mailbox, fault.reason, &fault.detail, down).await {
+            warn!(%mailbox, %error, "could not record the failure of a mailbox");
+        }
+        self.pause_after(&fault, end)
+    }
+
+    /// What the end of this session was. Servers end sessions as they please, and that is no failure of the mailbox; but a session that could not read
+    /// all that was due is one, whatever it had read before.
+    fn end_of_session(&mut self) -> End {
+        match self.healthy_since.take() {
+            Some(since) if self.context.clock.since(since) >= GOOD_LIFE => {
+                self.short_lives = 0;
+                End::GoodLife
+            }
+            Some(_) => {
+                self.short_lives = self.short_lives.saturating_add(1);
+                End::ShortLife
+            }
+            None => {
+                self.failures = self.failures.saturating_add(1);
+                End::Failure
             }
         }
     }
 
-    fn pause_after(&self, fault: &Fault, passing: bool) -> Duration {
+    fn pause_after(&self, fault: &Fault, end: End) -> Duration {
         let jitter = self.rng.jitter();
         let asked = fault.retry_after.unwrap_or_default();
-        let ours = match fault.reason {
-            MailboxFault::Auth => pause(AUTH_PAUSE, LONGEST_AUTH_PAUSE, self.failures.max(1), jitter),
-            _ if passing => Duration::from_secs(1).mul_f64(jitter),
-            _ => pause(FIRST_PAUSE, LONGEST_PAUSE, self.failures, jitter),
+        let ours = match (fault.reason, end) {
+            (MailboxFault::Auth, _) => pause(AUTH_PAUSE, LONGEST_AUTH_PAUSE, self.failures, jitter),
+            (MailboxFault::Throttled, _) => pause(AUTH_PAUSE, LONGEST_PAUSE, self.failures, jitter),
+            (_, End::GoodLife) => Duration::from_secs(1).mul_f64(jitter),
+            (_, End::ShortLife) => pause(FIRST_PAUSE, LONGEST_PAUSE, self.short_lives, jitter),
+            (_, End::Failure) => pause(FIRST_PAUSE, LONGEST_PAUSE, self.failures, jitter),
         };
         ours.max(asked)
     }
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It had read all that was due, and lived on for a while.
+    GoodLife,
+    /// It had read all that was due, and broke soon after.
+    ShortLife,
+    /// It could not read all that was due.
+    Failure,
 }
 
 /// The pause after the given number of failures in a row.

@@ -45,13 +45,11 @@ fn reply() -> impl Strategy<Value = Reply> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    use Command::{Auth, Data, Ehlo, Greeting, Mail, Message, Rcpt, StartTls};
-    prop::sample::select(vec![Greeting, Ehlo, StartTls, Auth, Mail, Rcpt, Data, Message])
+    prop::sample::select(Command::ALL.to_vec())
 }
 
 fn handoff() -> impl Strategy<Value = Handoff> {
-    use Unreachable::{Auth, Dns, Protocol, Tcp, Timeout, Tls};
-    let cause = prop::sample::select(vec![Dns, Tcp, Tls, Auth, Protocol, Timeout]);
+    let cause = prop::sample::select(Unreachable::ALL.to_vec());
     let phase = prop::sample::select(Phase::ALL.to_vec());
     prop_oneof![
         (reply(), any::<Option<String>>()).prop_map(|(reply, queue_id)| Handoff::Accepted { reply, queue_id }),
@@ -101,6 +99,7 @@ fn sightings() -> impl Strategy<Value = Sighting> {
     let message = (0_usize..200_000, any::<Vec<u8>>()).prop_map(|(fill, rest)| [vec![b'x'; fill], rest].concat());
     (any::<String>(), kind, any::<(u32, u32, bool)>(), prop::option::of(moment()), moment(), message).prop_map(
         |(folder, kind, (uid_validity, uid, truncated), arrived_at, seen_at, message)| Sighting {
+            tab: None,
             mailbox: "a".into(),
             folder,
             kind,

@@ -5,8 +5,9 @@
 //!
 //! **One writer, several readers.** Writing goes through one connection and begins with `BEGIN IMMEDIATE`, so that the write lock is
 //! taken before anything is read. A transaction that reads first and then wants to write can be refused at once (`SQLITE_BUSY_SNAPSHOT`),
-//! without regard to the busy time-out; an immediate one waits its turn. So a second process on the same file is safe: it waits,
-//! and [`Change::Plan`], [`Change::Resend`] and [`Change::Settle`] tell it that the other one was first. Reading has its own read-only
+//! without regard to the busy time-out; an immediate one waits its turn. So a second process on the same file (`sqlite3`, a
+//! backup) is waited for and damages nothing. A second *daemon* is refused all the same ([`StoreLock`](crate::store::StoreLock)): rows
+//! are safe from it, what the first one has in memory is not. Reading has its own read-only
 //! connections, which neither wait for the writer nor hold it up. The database in memory belongs to one connection and has it do both.
 //!
 //! **Faults.** A full disk or a file that became read-only makes `apply` fail and undo the batch; reading goes on. The

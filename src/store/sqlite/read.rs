@@ -286,6 +286,7 @@ fn sighting(copies: &Cells<'_>) -> Result<Sighting, StoreError> {
         seen_at: copies.time("seen_at")?,
         message: [headers, body.unwrap_or_default()].concat().into(),
         truncated: body.is_none() || copies.get("truncated")?,
+        tab: None,
     })
 }
 

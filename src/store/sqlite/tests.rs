@@ -1,3 +1,5 @@
+//! SQLite: the contract, and what only a file can do.
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,3 +1,5 @@
+//! The parser on headers as receivers write them, and on nonsense.
+
 use proptest::prelude::*;
 
 use super::*;

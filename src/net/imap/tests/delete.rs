@@ -4,7 +4,7 @@ use crate::model::MailboxFault;
 use crate::net::imap::tests::scripted::{Peer, patient, plain};
 use crate::net::imap::{Deleted, Fault};
 
-const FETCH: &str = "UID FETCH 12:12 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-Seed)])";
+const FETCH: &str = "UID FETCH 12:12 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-Seed)]<0.16384>)";
 
 /// Deletes UID 12 of UIDVALIDITY 7 at a server whose script goes on after the login. The script must end by itself: a command
 /// that it does not expect fails the test.
@@ -82,4 +82,31 @@ async fn without_a_way_to_remove_one_message_nothing_is_changed() {
         peer
     });
     assert_eq!(refused.await.unwrap_err().reason, MailboxFault::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_to_delete_is_no_trouble_of_the_mailbox() {
+    let ours = "* 2 FETCH (UID 12 BODY[HEADER.FIELDS (X-SEED)] {16}\r\nX-Seed: ours\r\n\r\n)\r\n{tag} OK done\r\n";
+    let store = delete("UIDPLUS", async move |mut peer: Peer| {
+        peer.open("SELECT \"Spam\"", 3).await;
+        peer.answer(FETCH, ours).await;
+        peer.answer("UID STORE 12 +FLAGS.SILENT (\\Deleted)", "{tag} NO [NOPERM] not allowed\r\n").await;
+        peer
+    });
+    assert_eq!(store.await, Ok(Deleted::Unsupported));
+    let answers = [
+        ("{tag} NO [NOPERM] not allowed\r\n", Ok(Deleted::Unsupported)),
+        ("{tag} BAD what\r\n", Err(MailboxFault::Protocol)),
+        ("{tag} NO [LIMIT] too many commands\r\n", Err(MailboxFault::Throttled)),
+    ];
+    for (answer, expected) in answers {
+        let expunge = delete("UIDPLUS", async move |mut peer: Peer| {
+            peer.open("SELECT \"Spam\"", 3).await;
+            peer.answer(FETCH, ours).await;
+            peer.answer("UID STORE 12 +FLAGS.SILENT (\\Deleted)", "{tag} OK done\r\n").await;
+            peer.answer("UID EXPUNGE 12", answer).await;
+            peer
+        });
+        assert_eq!(expunge.await.map_err(|fault| fault.reason), expected, "{answer}");
+    }
 }

@@ -238,3 +238,22 @@ async fn a_cancelled_command_ends_the_session() {
     drop(imap);
     slow.done().await;
 }
+
+#[tokio::test]
+async fn a_message_with_a_giant_header_is_passed_over() {
+    let hostile = plain(async |mut peer: Peer| {
+        peer.log_in("").await;
+        // A server sends no more of a section than it is asked for (RFC 3501 §6.4.5), and says from where.
+        peer.expect("UID FETCH 1:9 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X)]<0.16384>)").await;
+        peer.say("* 1 FETCH (UID 1 BODY[HEADER.FIELDS (X)]<0> {16384}\r\n").await;
+        peer.say_bytes(&[b'x'; 16384]).await;
+        peer.say(")\r\n* 2 FETCH (UID 2 BODY[HEADER.FIELDS (X)]<0> {8}\r\nX: y\r\n\r\n)\r\n{tag} OK done\r\n").await;
+        peer.answer("NOOP", "{tag} OK done\r\n").await;
+    });
+    let hostile = hostile.await;
+    let mut imap = hostile.connect(patient()).await.unwrap();
+    let headers = imap.headers(1, Some(9), &["X"]).await.unwrap();
+    assert_eq!(headers.iter().map(|header| header.fields.len()).collect::<Vec<_>>(), [16384, 8]);
+    imap.noop().await.unwrap();
+    hostile.done().await;
+}

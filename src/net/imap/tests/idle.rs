@@ -101,7 +101,13 @@ async fn what_changed_before_is_told_without_waiting() {
 
 #[tokio::test]
 async fn a_refusal_means_polling_and_the_session_goes_on() {
-    for answer in ["{tag} NO not allowed\r\n", "{tag} BAD unknown command\r\n", "+ idling\r\n{tag} NO enough\r\n"] {
+    for answer in [
+        "{tag} NO not allowed\r\n",
+        "{tag} BAD unknown command\r\n",
+        "+ idling\r\n{tag} NO enough\r\n",
+        "{tag} OK done\r\n",
+        "+ idling\r\n{tag} OK done\r\n",
+    ] {
         let (mut imap, scripted) = opened(patient(), async move |mut peer: Peer| {
             peer.answer("IDLE", answer).await;
             peer.answer("NOOP", "{tag} OK done\r\n").await;

@@ -17,7 +17,7 @@ where
     (scripted.connect(patient()).await.unwrap(), scripted)
 }
 
-const HEADERS: &str = "(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-Landfall-Seed Message-ID)])";
+const HEADERS: &str = "(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-Landfall-Seed Message-ID)]<0.16384>)";
 const FIELDS: [&str; 2] = ["X-Landfall-Seed", "Message-ID"];
 
 #[tokio::test]

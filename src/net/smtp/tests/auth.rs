@@ -119,3 +119,26 @@ async fn an_unreadable_secret_is_an_auth_failure_that_names_the_place() {
     case.credentials = Some(Credentials { username: given("shop"), password: given("a\0b") });
     assert_eq!(brief(&case.handoff().await), "auth auth");
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_the_credentials_is_not_quoted() {
+    let long = format!("what is {}AHNob3AAcCB3", "this ".repeat(11));
+    for (mechanism, point, says) in [
+        ("AUTH PLAIN", "AUTH", "500 Command unrecognized: AUTH PLAIN AHNob3AAcCB3\n"),
+        ("AUTH PLAIN", "AUTH", "450 4.3.2 later, not auth plain ahnob3aaccb3\n"),
+        ("AUTH PLAIN", "AUTH", "535-5.7.8 no\n535 5.7.8 the password p w is wrong\n"),
+        ("AUTH PLAIN", "AUTH", "220 AHNob3AAcCB3?\n"),
+        ("AUTH PLAIN", "AUTH", &long),
+        ("AUTH LOGIN", "response", "501 what is cCB3\n"),
+        ("AUTH LOGIN", "username", "501 what is c2hvcA==\n"),
+    ] {
+        let what = if says == long { say(&format!("{long}\n")) } else { say(says) };
+        let server = Script::default().offering(&[mechanism]).at(point, what).serve().await;
+        let handoff = case(server.port).handoff().await;
+        let told = format!("{handoff:?}").to_lowercase();
+        for secret in ["ahnob3aaccb3", "ccb3", "c2hvca", "p w"] {
+            assert!(!told.contains(secret), "{says}: {told}");
+        }
+        assert!(told.contains("(a text that repeats the credentials)"), "{told}");
+    }
+}

@@ -1,3 +1,0 @@
-//! From what was observed to what it means.
-
-pub mod replies;
