@@ -1,3 +1,5 @@
+//! Notifications as their writers write them, and letters that are none.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Header values as the filters write them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every reply of the facts is recognised as itself, and replies that the catalog has never seen as what they are.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
