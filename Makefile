@@ -20,8 +20,8 @@ build: ## build the optimised binary
 	cargo build --release --locked
 
 .PHONY: test
-test: setup unit integration real ## run all tests
-	@echo "test: passed: unit, $(foreach name,$(INTEGRATION),$(name),) real"
+test: setup unit integration crosscheck real ## run all tests
+	@echo "test: passed: unit, $(foreach name,$(INTEGRATION),$(name),) crosscheck, real"
 
 .PHONY: unit
 unit: ## run the unit tests and the examples in the documentation

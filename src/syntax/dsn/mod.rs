@@ -1,9 +1,9 @@
 //! Delivery status notifications: what a mail server writes to the envelope sender of a message that it took and could not deliver.
 //!
 //! The standard form (RFC 3464) is a `multipart/report` of three parts: a text for people, a `message/delivery-status` of fields for programs
-//! ([`status`]), and the original message or its header. A notification need not be bad news: only the action `failed` is a bounce; a `delayed`
+//! (`status`), and the original message or its header. A notification need not be bad news: only the action `failed` is a bounce; a `delayed`
 //! message is still tried. Many servers write no such part. qmail, old Exim, Exchange and the Chinese providers write a text, and what it means
-//! is read from their set phrases ([`informal`]).
+//! is read from their set phrases (`informal`).
 //!
 //! Anybody can send a message that looks like this. It can do no harm as long as it is matched to a message by something that a stranger
 //! cannot know: the token in the returned header, or in the address it was sent to (VERP). So every possible token in it is given
