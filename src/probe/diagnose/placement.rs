@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |case| {
             (case.outcome == Outcome::Spam).then(|| {
                 let said = case.reading.spam_headers.first();
-                let said = said.map(|header| format!("; its filter says {}: {}", header.name, header.value)).unwrap_or_default();
+                let said = said.map(|header| format!("; its filter says {}: {}", header.name, beginning(&header.value))).unwrap_or_default();
                 Claim {
                     evidence: format!("it landed in {}{said}", folder(case)),
                     remedy: "if SPF, DKIM and DMARC pass, it is reputation or content: compare with the other receivers and routes".into(),
@@ -79,4 +79,15 @@ pub(super) const RULES: &[Rule] = &[
 
 fn folder(case: &Case<'_>) -> String {
     case.sighting.map_or_else(|| "no folder".into(), |sighting| sighting.folder.clone())
+}
+
+/// Enough of a filter's words to know them by; the whole is with the copy.
+fn beginning(value: &str) -> String {
+    const LENGTH: usize = 120;
+    let cut = value.chars().nth(LENGTH).is_some();
+    let mut text: String = value.chars().take(LENGTH).collect();
+    if cut {
+        text.push('…');
+    }
+    text
 }

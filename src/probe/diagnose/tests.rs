@@ -241,6 +241,10 @@ fn the_filters_own_words_are_evidence() {
     let reading = Reading { spam_headers: vec![header], ..Reading::default() };
     let evidence = &fired(&case, Outcome::Spam, Some(&sighting("Junk", FolderKind::Spam)), &reading)[0].1;
     assert_eq!(evidence, "it landed in Junk; its filter says X-Spam-Status: Yes, score=12");
+    let long = SpamHeader { name: "X".into(), value: "é".repeat(5000) };
+    let reading = Reading { spam_headers: vec![long], ..Reading::default() };
+    let evidence = &fired(&case, Outcome::Spam, Some(&sighting("Junk", FolderKind::Spam)), &reading)[0].1;
+    assert!(evidence.chars().count() < 200 && evidence.ends_with('…'), "{evidence}");
 }
 
 #[test]
