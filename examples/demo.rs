@@ -74,6 +74,7 @@ fn daemon_binary() -> Result<PathBuf, Problem> {
 
 fn tell(world: &World, config: &Path) {
     println!("demo: the daemon runs; Ctrl-C ends everything. Look at:");
+    println!("  http://{LISTEN}/              where the last seeds landed");
     println!("  http://{LISTEN}/metrics       what Prometheus gets, e.g. landfall_last_outcome");
     println!("  http://{LISTEN}/-/ready       whether it is ready");
     println!("  {}   what it was told to do", config.display());

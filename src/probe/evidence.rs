@@ -22,5 +22,5 @@ pub enum Evidence<'a> {
     Unreadable,
 }
 
-/// Turns a seed and the evidence into its end: interpret, then settle.
+/// Turns a seed and the evidence into its end: interpret, diagnose, settle.
 pub type Conclude = fn(&Pending, Evidence<'_>, &Provider, Timestamp) -> Settled;
