@@ -63,7 +63,7 @@ static CONNECTIONS: Key = Key::new(
 static BOUNCES: Key = Key::new(
     "bounces",
     Kind::Text(&read::NAME),
-    "The mailbox that receives mail to the envelope sender. Bounces are recognised in every mailbox; this one is also looked at often while \
+    "The mailbox that receives mail to the envelope sender. Bounces are looked for in such mailboxes only. It is looked at often while \
      seeds by this route are under way, and need not be in any probe.",
     "returns",
 );

@@ -137,10 +137,11 @@ impl<L: Ledger> Session<L> {
     }
 
     /// Finds out whether a message is a seed or the bounce of one, and records it if so. Nothing else is ever fetched beyond its headers, but what looks
-    /// like a bounce, for whose it is stands in its body, and what is from one of our own senders: a relay may have taken the token out of
+    /// like a bounce in a mailbox that bounces come to, for whose it is stands in its body, and what is from one of our own senders: a relay may have taken the token out of
     /// every header and left it in the text.
     async fn look_at(&mut self, folder: &WatchedFolder, uid_validity: u32, header: &Header) -> Result<(), Trouble> {
-        if dsn::may_be(&header.fields) && self.look_at_notice(header.uid).await? {
+        let takes_bounces = !self.context.returns.is_empty();
+        if takes_bounces && dsn::may_be(&header.fields) && self.look_at_notice(header.uid).await? {
             return Ok(());
         }
         let suspect = self.context.marks.suspect(&header.fields);
